@@ -1,0 +1,10 @@
+//! The canonical arithmetic (N3): every number of the crate is computed by the operations defined here.
+//!
+//! Floor 0. Uses nothing of the crate.
+
+pub mod emulated;
+pub mod isa;
+pub mod real;
+
+pub use isa::{Isa, Kernel};
+pub use real::{Emulated, Hardware, MulAdd, Real};

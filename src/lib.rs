@@ -1,0 +1,7 @@
+//! Exact denoising scores, Tweedie's relation and samplers, on laws whose truth is known.
+
+pub mod arith;
+pub mod channel;
+pub mod error;
+
+pub use error::{Error, Result};
