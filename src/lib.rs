@@ -3,5 +3,6 @@
 pub mod arith;
 pub mod channel;
 pub mod error;
+pub mod law;
 
 pub use error::{Error, Result};

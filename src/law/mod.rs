@@ -1,0 +1,20 @@
+//! Data laws whose truth is known: Gaussian mixtures, and what a channel makes of them.
+//!
+//! Floor 1. Uses `arith`, `channel`, `error`. Spec: T1, T2, N1–N4.
+
+mod bound;
+mod covariance;
+mod evaluate;
+mod far;
+mod lanes;
+mod mixture;
+mod noised;
+mod posterior;
+mod quantity;
+mod reference;
+
+pub use covariance::{Covariance, FullCovariance};
+pub use mixture::{LARGEST_PARAMETER, Mixture, WEIGHT_SUM_TOLERANCE};
+pub use noised::{COMPONENT_BLOCK, Noised};
+pub use quantity::{Evaluation, Quantity};
+pub use reference::AtPoint;
