@@ -4,6 +4,7 @@
 
 mod bound;
 mod covariance;
+pub mod digits;
 mod evaluate;
 mod far;
 mod lanes;
@@ -12,9 +13,13 @@ mod noised;
 mod posterior;
 mod quantity;
 mod reference;
+mod sample;
+mod toy;
 
 pub use covariance::{Covariance, FullCovariance};
 pub use mixture::{LARGEST_PARAMETER, Mixture, WEIGHT_SUM_TOLERANCE};
 pub use noised::{COMPONENT_BLOCK, Noised};
 pub use quantity::{Evaluation, Quantity};
 pub use reference::AtPoint;
+pub use sample::{NoisedSample, Sample};
+pub use toy::{TOY_LAWS, ToyLaw, toy_law};
