@@ -3,6 +3,7 @@
 pub mod arith;
 pub mod channel;
 pub mod error;
+pub mod format;
 pub mod law;
 
 pub use error::{Error, Result};
