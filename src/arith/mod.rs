@@ -5,6 +5,7 @@
 pub mod emulated;
 pub mod isa;
 pub mod real;
+pub mod wide;
 
 pub use isa::{Isa, Kernel};
 pub use real::{Emulated, Hardware, MulAdd, Real};
