@@ -3,5 +3,6 @@
 pub mod arith;
 pub mod channel;
 pub mod error;
+pub mod tweedie;
 
 pub use error::{Error, Result};

@@ -1,5 +1,8 @@
 //! Real numbers to 320 bits with ordinary operators, as the judge of double precision in tests.
 
+// Each test binary compiles this file for itself and uses a part of it.
+#![allow(dead_code)]
+
 use std::cell::RefCell;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
