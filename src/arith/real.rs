@@ -1,24 +1,19 @@
 //! The two scalars, f32 and f64, and the fused multiply–add that everything above is written in.
 //!
-//! Floor 0. Uses nothing of the crate but `arith::emulated`. Spec: N3.
+//! Floor 0. Uses nothing of the crate but `arith::emulated` and the room's private tables. Spec: N3.
 
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use super::coefficients::Coefficients;
 use super::emulated;
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
-}
 
 /// A binary floating-point format in which the canonical arithmetic is carried out: `f32` or `f64`.
 ///
 /// Only operations that IEEE 754 rounds correctly are here, so a value computed through this trait is
-/// the same on every machine. Spec: N3.
+/// the same on every machine. Sealed: what it extends is private to this room. Spec: N3.
 pub trait Real:
-    sealed::Sealed
+    Coefficients
     + Copy
     + Send
     + Sync
