@@ -5,5 +5,6 @@ pub mod channel;
 pub mod error;
 pub mod format;
 pub mod law;
+pub mod tweedie;
 
 pub use error::{Error, Result};

@@ -20,6 +20,7 @@ pub mod real;
 pub mod scalar;
 pub mod sigmoid;
 pub mod sum;
+pub mod wide;
 
 pub use circle::sin_cos_turns;
 pub use exp::exp;
