@@ -4,6 +4,9 @@
 //! checked against 200-bit arithmetic in `tests/arith_judge.rs`. A value is (hi + lo)·2^exponent, so that
 //! nothing over- or underflows.
 
+// Each test binary compiles this file for itself and uses a part of it.
+#![allow(dead_code)]
+
 use std::f64::consts::LN_2;
 
 /// hi + lo with |lo| ≤ ulp(hi)/2; every operation below is good to a few units of 2⁻¹⁰⁴ relative.
@@ -82,6 +85,14 @@ fn scaled(x: f64, n: i32) -> f64 {
 impl Truth {
     pub fn of(x: f64) -> Truth {
         Truth { value: Dd::of(x), exponent: 0 }
+    }
+
+    /// Whether |truth| is below the smallest normal number.
+    pub fn is_subnormal(self, layout: Layout) -> bool {
+        let Dd(hi, lo) = self.value;
+        let edge = scaled(1.0, layout.smallest - self.exponent);
+        hi != 0.0
+            && (hi.abs() < edge || (hi.abs() == edge && (lo < 0.0) == (hi > 0.0) && lo != 0.0))
     }
 
     /// |y − truth| in units of the last place that `layout` has at the truth; an infinite y counts as the
