@@ -2,6 +2,7 @@
 
 pub mod arith;
 pub mod channel;
+pub mod denoiser;
 pub mod error;
 pub mod tweedie;
 
