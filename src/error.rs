@@ -37,6 +37,9 @@ pub enum Error {
     /// A name that is not in a fixed list.
     #[error("{what} {name:?} is not known: expected one of {expected}")]
     Unknown { what: &'static str, name: String, expected: String },
+    /// An entry of an array in a file is outside its domain.
+    #[error("{path}: entry {index:?} is {value:?}: expected {expected}")]
+    FileEntry { path: String, index: Vec<usize>, value: f64, expected: &'static str },
     /// A file cannot be read, written or understood.
     #[error("{path}: {reason}")]
     File { path: String, reason: String },

@@ -4,6 +4,8 @@ pub mod arith;
 pub mod channel;
 pub mod denoiser;
 pub mod error;
+pub mod format;
+pub mod law;
 pub mod tweedie;
 
 pub use error::{Error, Result};

@@ -7,6 +7,7 @@
 
 pub mod circle;
 mod coefficients;
+pub mod eigen;
 pub mod emulated;
 pub mod exp;
 mod format;
