@@ -1,20 +1,21 @@
 //! The affine denoiser D̂(x) = m + A(x − a·m), and the Wiener filter, which is the exact one of a Gaussian law.
 //!
-//! Floor 3. Uses `arith`, `channel`, `denoiser`, `error`. Spec: T1, T2, T8, N2.
+//! Floor 3. Uses `arith`, `channel`, `denoiser`, `error`, `law`. Spec: T1, T2, T8, N2.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 
 use super::{Denoiser, Prediction, check_finite, check_points, check_vectors};
 use crate::arith::Real;
 use crate::arith::matrix::multiply;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
+use crate::law::Covariance;
 
 /// D̂(x) = m + A(x − a·m), ε̂(x) = B(x − a·m), with A and B of the channel: see [`Affine::maps`].
 ///
 /// The difference δ = x − a·m is taken in f64 by one fma for either scalar and rounded to it; A·δ and B·δ are then
-/// products in the scalar, in the order of `arith::matrix`. With v the f64 entries of A, an entry of A·δ is off by at
-/// most γ(d + 2)·Σ_j |v_ij|·|δ_j|, so ε̂ loses nothing far away or for means far from the origin: it is never found by
+/// products in the scalar, in the order of `arith::matrix`. For the f64 matrices that `maps` gives, an entry of A·δ is
+/// off by at most γ(d + 3)·Σ_j |A_ij|·|δ_j| in the scalar's u, and so is B·δ; D̂ adds one rounding of its sum. So ε̂ loses nothing far away or for means far from the origin: it is never found by
 /// subtracting x from D̂. Spec: T1, T8, N2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Affine {
@@ -47,6 +48,24 @@ impl Affine {
         check_mean(mean)?;
         check_square("matrix", mean.len(), matrix)?;
         Ok(Affine { mean: mean.to_owned(), filter: Filter::Fixed(matrix.to_owned()) })
+    }
+
+    /// The exact denoiser of the Gaussian N(m, C): the Wiener filter of C's eigen-decomposition.
+    ///
+    /// C (d×d) is symmetric and semidefinite up to d·u·trace, as `law::Covariance::full` takes it; what the
+    /// decomposition is off by is `law::FullCovariance::error`.
+    /// Errors: those of `wiener` and of `law::Covariance::full`.
+    pub fn gaussian(mean: ArrayView1<'_, f64>, covariance: ArrayView2<'_, f64>) -> Result<Affine> {
+        check_mean(mean)?;
+        check_square("covariance", mean.len(), covariance)?;
+        match Covariance::full(covariance.insert_axis(Axis(0)).to_owned())? {
+            Covariance::Full(parts) if !parts.is_empty() => {
+                let eigen = parts[0].eigen();
+                let values = ArrayView1::from(&eigen.values);
+                Affine::wiener(mean, values, eigen.vectors.view())
+            }
+            _ => Err(Error::Empty { what: "covariance", expected: "matrix" }),
+        }
     }
 
     /// The Wiener filter A = a·C·(a²C + s²I)⁻¹ of C = Q·diag(λ)·Qᵀ, λ ≥ 0, Q with orthonormal columns: the exact
