@@ -6,6 +6,7 @@ pub mod denoiser;
 pub mod error;
 pub mod format;
 pub mod law;
+pub mod sampler;
 pub mod tweedie;
 
 pub use error::{Error, Result};
