@@ -392,6 +392,39 @@ fn bits_do_not_depend_on_threads_or_on_how_many_points() {
     }
 }
 
+/// The addresses of the random numbers, over several blocks: from zero, one ancestral step with D̂ = 0 is random·z, and
+/// a table of one channel leaves the start itself.
+#[test]
+fn noise_is_addressed_by_stream_point_and_coordinate() {
+    let affine = Affine::fixed(arr1(&[0.0; 3]).view(), Array2::zeros((3, 3)).view()).unwrap();
+    let n = 2 * BLOCK + 5;
+    let normals = |stream: u64| {
+        let mut out = vec![0.0_f64; 3 * n];
+        tweedie::arith::fill_normal(42, stream, 0, &mut out);
+        Array2::from_shape_vec((n, 3), out).unwrap()
+    };
+    let ve = |sigma: f64| Channel::variance_exploding(sigma).unwrap();
+    let steps = Steps::new(vec![ve(4.0), ve(2.0), ve(1.0)]).unwrap();
+    let method = Method::Ancestral;
+    let options = Options {
+        start: Start::Given(Array2::zeros((n, 3))),
+        end: End::LastLevel,
+        ..Options::default()
+    };
+    let run = sample::<f64, _>(&affine, &steps, method, n, 42, &options).unwrap();
+    let first = single(method.step(ve(4.0), ve(2.0)).unwrap()).random;
+    let second = single(method.step(ve(2.0), ve(1.0)).unwrap());
+    let before = normals(1) * first;
+    let mut expected = normals(2) * second.random;
+    expected.zip_mut_with(&before, |sum, x| *sum = second.state.mul_add(*x, *sum));
+    assert_eq!(run.points, expected);
+
+    let alone = Steps::new(vec![ve(4.0)]).unwrap();
+    let options = Options { end: End::LastLevel, ..Options::default() };
+    let run = sample::<f64, _>(&affine, &alone, method, n, 42, &options).unwrap();
+    assert_eq!(run.points, normals(0) * 4.0);
+}
+
 #[test]
 fn trajectories_and_progress() {
     let affine = plane();
