@@ -2,9 +2,12 @@
 
 pub mod arith;
 pub mod channel;
+pub mod claims;
 pub mod error;
+pub mod figure;
 pub mod format;
 pub mod law;
+pub mod report;
 pub mod tweedie;
 
 pub use error::{Error, Result};
