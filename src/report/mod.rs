@@ -1,6 +1,6 @@
 //! The report: one HTML page that opens offline, JSON, CSV of what was plotted, and a table for the terminal.
 //!
-//! Floor 8. Uses `error`, `figure`, `claims`. Equal outcomes give equal bytes: no time, no path, no thread count is
+//! Floor 8. Uses `arith`, `error`, `figure`, `format`, `claims`. Equal outcomes give equal bytes: no time, no path, no thread count is
 //! written.
 
 mod axis;
@@ -22,6 +22,7 @@ use std::path::Path;
 
 use crate::claims::Outcome;
 use crate::error::{Error, Result};
+use crate::format::atomic::write_atomic;
 
 /// What the report says about the run itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,10 +46,10 @@ pub fn write(dir: &Path, header: &Header, outcomes: &[Outcome]) -> Result<()> {
     let figures = dir.join("figures");
     fs::create_dir_all(&figures).map_err(|e| failure(&figures, &e))?;
     for (figure, stem) in outcomes.iter().flat_map(|outcome| &outcome.figures).zip(&stems) {
-        write_whole(&figures.join(format!("{stem}.csv")), &csv::csv(figure))?;
+        write_text(&figures.join(format!("{stem}.csv")), &csv::csv(figure))?;
     }
-    write_whole(&dir.join("claims.json"), &json::json(header, outcomes)?)?;
-    write_whole(&dir.join("report.html"), &html::html(header, outcomes)?)
+    write_text(&dir.join("claims.json"), &json::json(header, outcomes)?)?;
+    write_text(&dir.join("report.html"), &html::html(header, outcomes)?)
 }
 
 /// The file stem of each figure, in order: its name made safe, with a number added where it was used before.
@@ -69,19 +70,8 @@ fn stems(outcomes: &[Outcome]) -> Vec<String> {
     stems
 }
 
-/// A temporary file beside the target, then a rename: nobody ever sees half a file.
-fn write_whole(path: &Path, text: &str) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = Path::new(&temporary);
-    let written = fs::File::create(temporary)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(temporary, path));
-    written.map_err(|e| {
-        // The error to report is the first one; a file that was never made cannot be removed.
-        let _ = fs::remove_file(temporary);
-        failure(path, &e)
-    })
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    write_atomic(path, |file| file.write_all(text.as_bytes()))
 }
 
 fn failure(path: &Path, error: &std::io::Error) -> Error {
