@@ -2,10 +2,13 @@
 
 pub mod arith;
 pub mod channel;
+pub mod claims;
 pub mod denoiser;
 pub mod error;
+pub mod figure;
 pub mod format;
 pub mod law;
+pub mod report;
 pub mod sampler;
 pub mod tweedie;
 
