@@ -13,6 +13,7 @@ pub mod exp;
 mod format;
 pub mod isa;
 pub mod ln;
+pub mod matrix;
 pub mod philox;
 mod polynomial;
 pub mod random;
