@@ -9,13 +9,21 @@
 mod cases;
 mod component;
 pub mod outcome;
+mod path;
 mod pictures;
 mod quadrature;
 mod stencil;
 mod subject;
 mod t1;
 mod t2;
+mod t3;
+mod t4;
+mod t4_line;
+mod t4_sample;
+mod t6;
+mod t7;
 mod worst;
+mod wrong;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,7 +34,7 @@ pub use outcome::{Case, Outcome, Statistics, Verdict};
 pub use subject::{Library, Subject};
 
 /// Every claim, in the order of its ids.
-pub const CLAIMS: &[Claim] = &[t1::CLAIM, t2::CLAIM];
+pub const CLAIMS: &[Claim] = &[t1::CLAIM, t2::CLAIM, t3::CLAIM, t4::CLAIM, t6::CLAIM, t7::CLAIM];
 
 /// A claim: what is stated, and how it is measured.
 #[derive(Clone, Copy, Debug)]
