@@ -9,6 +9,7 @@ pub mod figure;
 pub mod format;
 pub mod law;
 pub mod report;
+pub mod sampler;
 pub mod tweedie;
 
 pub use error::{Error, Result};
