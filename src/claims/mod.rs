@@ -1,7 +1,154 @@
-//! Claims: each statement of the theory, measured against a bound that is derived.
+//! Claims: each statement of the theory, measured on laws whose truth is known, against a bound that is derived.
 //!
-//! Floor 7. Uses the floors below it.
+//! [`CLAIMS`] is the registry, one file a claim. A claim asks its [`Subject`] for every quantity it tests, so the
+//! same code that tells a user that the theory holds here is run by the test suite against planted mistakes.
+//!
+//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `sampler`, `arith`, `figure`, `error`.
+//! Spec: T1, T2, T3, T4, T6, T7, T8.
 
+mod cases;
+mod component;
 pub mod outcome;
+mod path;
+mod pictures;
+mod quadrature;
+mod stencil;
+mod subject;
+mod t1;
+mod t2;
+mod t3;
+mod t4;
+mod t4_line;
+mod t4_sample;
+mod t6;
+mod t7;
+mod worst;
+mod wrong;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::{Error, Result};
+use crate::figure::Figure;
 
 pub use outcome::{Case, Outcome, Statistics, Verdict};
+pub use subject::{Library, Subject};
+
+/// Every claim, in the order of its ids.
+pub const CLAIMS: &[Claim] = &[t1::CLAIM, t2::CLAIM, t3::CLAIM, t4::CLAIM, t6::CLAIM, t7::CLAIM];
+
+/// A claim: what is stated, and how it is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// The spec id, such as `T1`.
+    pub id: &'static str,
+    /// A few words.
+    pub title: &'static str,
+    /// The statement.
+    pub statement: &'static str,
+    /// Who proved it, and where.
+    pub source: &'static str,
+    /// What is assumed.
+    pub hypothesis: &'static str,
+    /// What is measured.
+    pub measured: &'static str,
+    /// Where the bound comes from.
+    pub bound: &'static str,
+    find: fn(&Context<'_>) -> Result<Findings>,
+}
+
+/// How claims are run.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Keys every random number; the same seed gives the same outcomes on any machine and any number of threads.
+    pub seed: u64,
+    /// Fewer channels, points and samples: seconds instead of a minute. The bounds are as rigorous.
+    pub quick: bool,
+    /// What is tested.
+    pub subject: &'a dyn Subject,
+    /// Told after each part of a claim, from any thread.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// How far a claim has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The claim's id.
+    pub claim: &'static str,
+    /// Parts done.
+    pub done: usize,
+    /// Parts in all.
+    pub total: usize,
+}
+
+/// What a claim's measurements gave.
+struct Findings {
+    cases: Vec<Case>,
+    statistics: Option<Statistics>,
+    figures: Vec<Figure>,
+}
+
+/// Counts the parts of a claim for [`Context::progress`].
+struct Stage<'a> {
+    context: &'a Context<'a>,
+    claim: &'static str,
+    total: usize,
+    done: AtomicUsize,
+}
+
+impl<'a> Stage<'a> {
+    fn new(context: &'a Context<'a>, claim: &'static str, total: usize) -> Self {
+        Stage { context, claim, total, done: AtomicUsize::new(0) }
+    }
+
+    fn step(&self) {
+        let done = 1 + self.done.fetch_add(1, Ordering::Relaxed);
+        (self.context.progress)(Progress { claim: self.claim, done, total: self.total });
+    }
+}
+
+impl Claim {
+    /// Measures the claim.
+    ///
+    /// Errors: where the subject refuses an input that the library accepts.
+    pub fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        let Findings { cases, statistics, figures } = (self.find)(context)?;
+        let verdict = Verdict::of(&cases);
+        Ok(Outcome {
+            id: self.id.into(),
+            title: self.title.into(),
+            statement: self.statement.into(),
+            source: self.source.into(),
+            hypothesis: self.hypothesis.into(),
+            measured: self.measured.into(),
+            bound: self.bound.into(),
+            statistics,
+            cases,
+            figures,
+            verdict,
+        })
+    }
+}
+
+/// The claims of these ids (all for `None`), in the order of the registry.
+///
+/// Errors: `Error::Unknown` for an id that is not in the registry, compared without regard to case.
+pub fn select(only: Option<&[String]>) -> Result<Vec<Claim>> {
+    let Some(only) = only else { return Ok(CLAIMS.to_vec()) };
+    let named = |claim: &Claim, id: &String| claim.id.eq_ignore_ascii_case(id);
+    if let Some(id) = only.iter().find(|id| !CLAIMS.iter().any(|claim| named(claim, id))) {
+        return Err(Error::Unknown {
+            what: "claim",
+            name: id.clone(),
+            expected: CLAIMS.iter().map(|claim| claim.id).collect::<Vec<_>>().join(", "),
+        });
+    }
+    let wanted = |claim: &&Claim| only.iter().any(|id| named(claim, id));
+    Ok(CLAIMS.iter().filter(wanted).copied().collect())
+}
+
+/// Runs the claims of these ids, or all.
+///
+/// Errors: as [`select`] and [`Claim::run`].
+pub fn run_all(context: &Context<'_>, only: Option<&[String]>) -> Result<Vec<Outcome>> {
+    select(only)?.iter().map(|claim| claim.run(context)).collect()
+}

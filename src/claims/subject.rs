@@ -1,0 +1,66 @@
+//! What the claims test: every quantity that a claim compares with the theory is asked of a [`Subject`].
+//!
+//! Floor 7. Uses `law`, `channel`, `tweedie`, `error`. Spec: T1, T2, T3.
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::channel::Channel;
+use crate::error::{Error, Result};
+use crate::law::{Evaluation, Noised, Quantity};
+use crate::tweedie::{self, Kind};
+
+/// The quantities under test. Each method's default is the library's own; a mutant replaces one of them.
+pub trait Subject: Sync {
+    /// The wanted quantities of the noised law at N×d points: [`Noised::evaluate`].
+    fn evaluate(
+        &self,
+        law: &Noised<f64>,
+        points: ArrayView2<'_, f64>,
+        wanted: &[Quantity],
+    ) -> Result<Evaluation<f64>> {
+        law.evaluate(points, wanted)
+    }
+
+    /// Σ_post(x_n)·v_n: [`Noised::posterior_covariance_product`].
+    fn covariance_product(
+        &self,
+        law: &Noised<f64>,
+        points: ArrayView2<'_, f64>,
+        vectors: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
+        law.posterior_covariance_product(points, vectors)
+    }
+
+    /// One prediction from another: [`tweedie::convert`].
+    fn convert(
+        &self,
+        channel: Channel,
+        x: ArrayView2<'_, f64>,
+        from: Kind,
+        to: Kind,
+        values: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
+        tweedie::convert(channel, x, from, to, values)
+    }
+
+    /// The derivative of a prediction from the posterior covariance: [`tweedie::jacobian`].
+    fn jacobian(
+        &self,
+        channel: Channel,
+        kind: Kind,
+        covariance: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
+        tweedie::jacobian(channel, kind, covariance)
+    }
+}
+
+/// The library as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Library;
+
+impl Subject for Library {}
+
+/// A quantity that was asked for. Errors: `Error::Empty` where the subject did not give it.
+pub(super) fn given<A>(found: Option<A>, what: &'static str) -> Result<A> {
+    found.ok_or(Error::Empty { what, expected: "value, since it was asked for" })
+}
