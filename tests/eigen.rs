@@ -104,8 +104,7 @@ fn its_eigenvalues_are_lapacks() {
         let back = vectors.dot(&Array2::from_diag(&values)).dot(&vectors.t()) - &a;
         let error = back.iter().map(|v| v * v).sum::<f64>().sqrt();
         let size = n as f64;
-        let bound =
-            ours.residual + error + 6.0 * (size + 2.0) * size * U * largest(&ours.values);
+        let bound = ours.residual + error + 6.0 * (size + 2.0) * size * U * largest(&ours.values);
         for (a, b) in ours.values.iter().zip(&values) {
             assert!((a - b).abs() <= bound, "n = {n}: {a} and {b} differ by more than {bound}");
         }

@@ -101,7 +101,8 @@ fn a_tie_at_infinity_is_shared_by_weight() {
     let channel = Channel::new(1.0, 1.0).expect("a channel");
     let law = pair(2.0).through::<f64>(channel).expect("tables");
     // On the bisector the two squared distances are equal however far out.
-    let e = law.responsibilities(array![[1.0, 1e200], [1.0, 3.0]].view()).expect("responsibilities");
+    let e =
+        law.responsibilities(array![[1.0, 1e200], [1.0, 3.0]].view()).expect("responsibilities");
     assert_eq!(e.row(0), e.row(1));
     assert_eq!(e[[0, 0]], 0.25);
 }

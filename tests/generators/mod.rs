@@ -122,7 +122,9 @@ impl Case {
         let cov = match self.kind {
             Kind::Isotropic => Cov::Isotropic(variances.iter().map(|row| row[0]).collect()),
             Kind::Diagonal => Cov::Diagonal(variances),
-            Kind::Full => Cov::Full(variances.iter().enumerate().map(|(k, v)| self.full(k, v)).collect()),
+            Kind::Full => {
+                Cov::Full(variances.iter().enumerate().map(|(k, v)| self.full(k, v)).collect())
+            }
         };
         Law { weights: raw.iter().map(|w| w / total).collect(), means, cov }
     }
@@ -131,7 +133,13 @@ impl Case {
         u.iter()
             .map(|u| match self.size {
                 Size::PointMass => 0.0,
-                Size::Deficient => if *u < 0.5 { 0.0 } else { *u },
+                Size::Deficient => {
+                    if *u < 0.5 {
+                        0.0
+                    } else {
+                        *u
+                    }
+                }
                 Size::Ordinary => 0.1 + 9.9 * u,
                 Size::Wide => 10f64.powf(8.0 * u - 6.0),
             })
