@@ -3,6 +3,7 @@
 pub mod arith;
 pub mod channel;
 pub mod claims;
+pub mod cli;
 pub mod denoiser;
 pub mod error;
 pub mod figure;

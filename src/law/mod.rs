@@ -7,6 +7,7 @@ mod covariance;
 pub mod digits;
 mod evaluate;
 mod far;
+mod file;
 mod lanes;
 mod mixture;
 mod noised;

@@ -1,0 +1,189 @@
+//! What can be typed.
+//!
+//! Floor 9. Uses `channel`, `law`, `error`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::channel::Channel;
+use crate::error::{Error, Result};
+use crate::law::{Mixture, toy_law};
+
+/// Exact denoising scores, Tweedie's relation and samplers, on laws whose truth is known.
+///
+/// With no command, the claims are checked and the report is written.
+#[derive(Debug, Parser)]
+#[command(name = "tweedie", version)]
+pub(super) struct Arguments {
+    /// Threads (default: one a core); results are the same bits for any number.
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<usize>,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check the claims and write the report.
+    Claims(Claims),
+    /// Evaluate exact quantities of a noised law at given points.
+    Eval(Eval),
+    /// Sample with the exact denoiser of a law, or from the law itself.
+    Sample(Sample),
+    /// Say what this build holds, or what a law is.
+    Info(Info),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Command::Claims(Claims::default())
+    }
+}
+
+const REPORT: &str = "tweedie-report";
+
+#[derive(Debug, Args)]
+pub(super) struct Claims {
+    /// Only these claims, for example T1,T4.
+    #[arg(long, value_delimiter = ',', value_name = "IDS")]
+    pub only: Option<Vec<String>>,
+    /// The key of every random number.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// Fewer channels, points and samples: seconds instead of a minute, the bounds as rigorous.
+    #[arg(long)]
+    pub quick: bool,
+    /// Where report.html, claims.json and figures/*.csv go.
+    #[arg(long, default_value = REPORT, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        Claims { only: None, seed: 0, quick: false, out: REPORT.into() }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LawChoice {
+    /// A mixture as JSON.
+    #[arg(long, value_name = "FILE", conflicts_with = "law")]
+    pub mixture: Option<PathBuf>,
+    /// A toy law by name; `tweedie info` lists them.
+    #[arg(long, value_name = "NAME")]
+    pub law: Option<String>,
+}
+
+impl LawChoice {
+    /// The law, or `None` where neither option was given.
+    pub fn get(&self) -> Result<Option<Mixture>> {
+        match (&self.mixture, &self.law) {
+            (Some(path), _) => Mixture::read(path).map(Some),
+            (None, Some(name)) => toy_law(name).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The law.
+    pub fn require(&self) -> Result<Mixture> {
+        self.get()?.ok_or(Error::Empty { what: "law", expected: "--mixture FILE or --law NAME" })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ChannelChoice {
+    /// The signal factor a ≥ 0 of x = a·x₀ + s·ε (with --s).
+    #[arg(long, value_name = "A", requires = "s", allow_negative_numbers = true)]
+    pub a: Option<f64>,
+    /// The noise deviation s > 0 (with --a).
+    #[arg(long, value_name = "S", requires = "a", allow_negative_numbers = true)]
+    pub s: Option<f64>,
+    /// Variance exploding: a = 1, s = SIGMA.
+    #[arg(long, value_name = "SIGMA", conflicts_with_all = ["a", "s", "alpha_bar"], allow_negative_numbers = true)]
+    pub sigma: Option<f64>,
+    /// Variance preserving: a = √B, s = √(1 − B).
+    #[arg(long, value_name = "B", conflicts_with_all = ["a", "s"], allow_negative_numbers = true)]
+    pub alpha_bar: Option<f64>,
+}
+
+impl ChannelChoice {
+    /// The channel.
+    pub fn get(&self) -> Result<Channel> {
+        match (self.a, self.s, self.sigma, self.alpha_bar) {
+            (Some(a), Some(s), _, _) => Channel::new(a, s),
+            (_, _, Some(sigma), _) => Channel::variance_exploding(sigma),
+            (_, _, _, Some(alpha_bar)) => Channel::variance_preserving(alpha_bar),
+            _ => Err(Error::Empty {
+                what: "channel",
+                expected: "of --a A --s S, --sigma SIGMA and --alpha-bar B",
+            }),
+        }
+    }
+}
+
+/// The format that numbers are computed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Dtype {
+    F32,
+    F64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Eval {
+    #[command(flatten)]
+    pub law: LawChoice,
+    #[command(flatten)]
+    pub channel: ChannelChoice,
+    /// N points in d dimensions, .npy, f32 or f64.
+    #[arg(long, value_name = "FILE")]
+    pub points: PathBuf,
+    /// Of log_density, score, denoiser, noise, covariance and responsibilities.
+    #[arg(long, value_delimiter = ',', default_value = "score,denoiser", value_name = "NAMES")]
+    pub quantity: Vec<String>,
+    /// The arithmetic; f32 rounds law, channel and points to f32 first.
+    #[arg(long, value_enum, default_value = "f64")]
+    pub dtype: Dtype,
+    /// Also write NAME_bound: a rigorous bound of the error of every number.
+    #[arg(long)]
+    pub bound: bool,
+    /// The .npz to write, an array a quantity.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sample {
+    #[command(flatten)]
+    pub law: LawChoice,
+    /// ancestral, ddim[:ETA], euler, heun, euler-maruyama; or `exact`: draws from the law itself.
+    #[arg(long, default_value = "heun", value_name = "NAME")]
+    pub method: String,
+    /// The table of channels: ddpm, ddpm-cosine, vp-linear, vp-cosine, ve, edm, rectified.
+    #[arg(long, default_value = "edm", value_name = "NAME")]
+    pub schedule: String,
+    /// Channels in the table.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub steps: usize,
+    /// How many points.
+    #[arg(short, long, default_value_t = 1000, value_name = "N")]
+    pub n: usize,
+    /// The key of every random number.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// The arithmetic.
+    #[arg(long, value_enum, default_value = "f64")]
+    pub dtype: Dtype,
+    /// Also keep every K-th state, as the array `trajectory` (states×N×d).
+    #[arg(long, value_name = "K")]
+    pub trajectory: Option<usize>,
+    /// The .npz to write: `points` (N×d).
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Info {
+    #[command(flatten)]
+    pub law: LawChoice,
+}
