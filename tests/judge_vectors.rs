@@ -21,7 +21,7 @@ fn texts(value: &Value) -> Vec<&str> {
     value.as_array().expect("a list").iter().map(|v| v.as_str().expect("a string")).collect()
 }
 
-/// Numbers are strings in the file because serde_json rounds floats by up to an ulp.
+/// Numbers are strings in the file: serde_json misreads some by an ulp without `float_roundtrip`.
 fn number(text: &str) -> f64 {
     text.parse().expect("a number")
 }

@@ -24,7 +24,7 @@ pub trait Coefficients: Format + 'static {
     const EXP_OVERFLOW: Self;
     /// Up to here eˣ rounds to zero.
     const EXP_UNDERFLOW: Self;
-    /// (eʳ − 1 − r − r²/2)/r³ in r, |r| ≤ ln 2/2 + 2⁻²⁰. Method error 2⁻⁶⁰·⁵ (f64), 2⁻³¹·⁸ (f32).
+    /// (eʳ − 1 − r − r²/2)/r³ in r, |r| ≤ ln 2/2 + 2⁻²⁰. Method error 2⁻⁶⁰·⁵ (f64), 2⁻²⁸·¹ (f32).
     const EXP_TAIL: &'static [Self];
     /// (ln((1+s)/(1−s)) − 2s)/s³ in s², |s| ≤ (√2−1)/(√2+1). Method error 2⁻⁵⁸·⁹ (f64), 2⁻³¹·⁰ (f32).
     const LN_TAIL: &'static [Self];
@@ -94,8 +94,7 @@ impl Coefficients for f32 {
     const TAU2_LO: Self = 5.807432e-07;
     const EXP_OVERFLOW: Self = 89.0;
     const EXP_UNDERFLOW: Self = -104.0;
-    const EXP_TAIL: &'static [Self] =
-        &[0.16666667, 0.04166646, 0.008333275, 0.0013935397, 0.00019913116];
+    const EXP_TAIL: &'static [Self] = &[0.16666521, 0.04166639, 0.008368724, 0.0013941958];
     const LN_TAIL: &'static [Self] = &[0.6666666, 0.40000334, 0.28537306, 0.23582202];
     const SIN_TAIL: &'static [Self] = &[-41.3417, 81.60521, -76.69838, 41.48758];
     const COS_TAIL: &'static [Self] = &[64.93936, -85.44746, 59.36258];

@@ -77,8 +77,8 @@ fn halves(x: f64) -> (f64, f64) {
 fn sum_to_odd(a: f64, b: f64) -> f64 {
     let (s, e) = sum(a, b);
     let bits = s.to_bits();
-    // False for NaN, which is what e is where s is not finite.
-    let inexact = e > 0.0 || e < 0.0;
+    // Where s is not finite, e is NaN.
+    let inexact = e.abs() > 0.0;
     let step = if (e > 0.0) == (s > 0.0) { 1 } else { u64::MAX };
     let moved = if inexact && bits & 1 == 0 { step } else { 0 };
     f64::from_bits(bits.wrapping_add(moved))

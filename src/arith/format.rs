@@ -17,8 +17,10 @@ pub trait Format: Copy + Sized {
     /// Elements of a random stream that one call of Philox gives.
     const PER_CALL: usize;
 
-    /// 2ⁿ from `SHIFT` + n, where 2ⁿ is normal.
-    fn power_of_two(shifted: Self) -> Self;
+    /// 2ⁿ as the product of two normal powers of two, from `SHIFT` + n and any number with the sign of n (either
+    /// for n = 0). The first lies far enough inside the exponent range that its product with a number near 1 is
+    /// normal, so only the second product can round or overflow.
+    fn two_factors(shifted: Self, sign: Self) -> (Self, Self);
     /// (k, m) with x = m·2ᵏ and m from just √½ up to √2, for a positive x that is normal or subnormal.
     /// Anything else gives two numbers without meaning.
     fn split(x: Self) -> (Self, Self);
@@ -39,8 +41,11 @@ impl Format for f64 {
     const PER_CALL: usize = 2;
 
     #[inline(always)]
-    fn power_of_two(shifted: Self) -> Self {
-        f64::from_bits((shifted.to_bits() << 52).wrapping_add(1.0f64.to_bits()))
+    fn two_factors(shifted: Self, sign: Self) -> (Self, Self) {
+        let negative = (sign.to_bits() as i64) < 0;
+        let offset: u64 = if negative { (1023 + 128) << 52 } else { (1023 - 128) << 52 };
+        let second: u64 = if negative { (1023 - 128) << 52 } else { (1023 + 128) << 52 };
+        (f64::from_bits((shifted.to_bits() << 52).wrapping_add(offset)), f64::from_bits(second))
     }
 
     #[inline(always)]
@@ -79,8 +84,11 @@ impl Format for f32 {
     const PER_CALL: usize = 4;
 
     #[inline(always)]
-    fn power_of_two(shifted: Self) -> Self {
-        f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0f32.to_bits()))
+    fn two_factors(shifted: Self, sign: Self) -> (Self, Self) {
+        let negative = (sign.to_bits() as i32) < 0;
+        let offset: u32 = if negative { (127 + 32) << 23 } else { (127 - 32) << 23 };
+        let second: u32 = if negative { (127 - 32) << 23 } else { (127 + 32) << 23 };
+        (f32::from_bits((shifted.to_bits() << 23).wrapping_add(offset)), f32::from_bits(second))
     }
 
     #[inline(always)]

@@ -5,6 +5,7 @@
 //!
 //! Floor 0. Uses nothing of the crate.
 
+pub mod bounds;
 pub mod circle;
 mod coefficients;
 pub mod eigen;

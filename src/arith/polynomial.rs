@@ -16,3 +16,16 @@ pub fn horner<T: Real, M: MulAdd>(x: T, coefficients: &[T]) -> T {
     }
     value
 }
+
+/// The same polynomial with the even and the odd powers each by Horner's rule in x², `square` = x² rounded:
+/// (c₀ + x²(c₂ + …)) + x·(c₁ + x²(c₃ + …)), the last step fused. Half the latency of one chain.
+#[inline(always)]
+pub fn even_odd<T: Real, M: MulAdd>(x: T, square: T, coefficients: &[T]) -> T {
+    let mut even = T::ZERO;
+    let mut odd = T::ZERO;
+    for (i, &c) in coefficients.iter().enumerate().rev() {
+        let half = if i % 2 == 0 { &mut even } else { &mut odd };
+        *half = if i + 2 < coefficients.len() { M::mul_add(*half, square, c) } else { c };
+    }
+    M::mul_add(odd, x, even)
+}

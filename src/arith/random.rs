@@ -121,14 +121,15 @@ fn uniforms<T: Real>(drawn: &[[u32; LANES]; 4]) -> [[T; LANES]; MOST] {
 #[inline(always)]
 fn normals<T: Real, M: MulAdd>(drawn: &[[u32; LANES]; 4]) -> [[T; LANES]; MOST] {
     let mut values = [[T::ZERO; LANES]; MOST];
-    for pair in 0..T::PER_CALL / 2 {
-        for lane in 0..LANES {
+    for (pair, two) in values.chunks_exact_mut(2).take(T::PER_CALL / 2).enumerate() {
+        let [cosines, sines] = two else { continue };
+        for (lane, (cosine, sine)) in cosines.iter_mut().zip(sines).enumerate() {
             let v = T::fine_uniform(bits_of::<T>(drawn, 2 * pair, lane));
             let u = T::uniform(bits_of::<T>(drawn, 2 * pair + 1, lane));
             let radius = (-T::TWO * ln::<T, M>(v)).sqrt();
             let (sin, cos) = sin_cos_turns::<T, M>(u);
-            values[2 * pair][lane] = radius * cos;
-            values[2 * pair + 1][lane] = radius * sin;
+            *cosine = radius * cos;
+            *sine = radius * sin;
         }
     }
     values

@@ -54,7 +54,9 @@ fn power_of_two(k: i32) -> f64 {
 }
 
 impl Wide {
+    /// 0.
     pub const ZERO: Wide = Wide { hi: 0.0, lo: 0.0 };
+    /// 1.
     pub const ONE: Wide = Wide { hi: 1.0, lo: 0.0 };
 
     /// The same number.

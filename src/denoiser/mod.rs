@@ -3,6 +3,7 @@
 //! Floor 3. Uses `arith`, `channel`, `error`. Spec: T1, T2, T3.
 
 pub mod affine;
+pub mod exact;
 
 use ndarray::{Array2, ArrayView2};
 
@@ -11,6 +12,7 @@ use crate::channel::Channel;
 use crate::error::{Error, Result};
 
 pub use affine::Affine;
+pub use exact::Exact;
 
 /// A batch of predictions at one channel: D̂ and ε̂, both N×d, with x = a·D̂ + s·ε̂ up to rounding.
 ///

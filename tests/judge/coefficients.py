@@ -107,7 +107,7 @@ if __name__ == "__main__":
     half = mp.log(2) / 2 + mp.mpf(2) ** -20
     widest = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 + mp.mpf(2) ** -20
     eighth = mp.mpf(1) / 64
-    for bits, exp_degree, ln_degree, sin_degree, cos_degree in [(53, 9, 6, 6, 5), (24, 4, 3, 3, 2)]:
+    for bits, exp_degree, ln_degree, sin_degree, cos_degree in [(53, 9, 6, 6, 5), (24, 3, 3, 3, 2)]:
         table("exp", exp_tail, lambda r: abs(r) ** 3, -half, half, exp_degree, bits)
         table("ln", ln_tail, lambda z: z / 2, mp.mpf(0), widest, ln_degree, bits)
         table("sin", sin_tail, lambda y: y / (2 * mp.pi), mp.mpf(0), eighth, sin_degree, bits)
