@@ -251,8 +251,15 @@ fn denoiser_slightly_off(_: &Noised<f64>, _: ArrayView2<'_, f64>, found: &mut Ev
     }
 }
 
+fn responsibilities_equal(law: &Noised<f64>, _: ArrayView2<'_, f64>, found: &mut Evaluation<f64>) {
+    if let Some(weights) = &mut found.responsibilities {
+        weights.fill(1.0 / law.components() as f64);
+    }
+}
+
 #[test]
 fn decomposition() {
+    fails("T4", "responsibilities that ignore x", &Evaluated(responsibilities_equal));
     fails("T4", "a floor twice too high", &Evaluated(covariance_doubled));
     fails("T4", "a covariance that is not centred", &Evaluated(covariance_not_centred));
     fails("T4", "a denoiser off by a thousandth", &Evaluated(denoiser_slightly_off));
