@@ -7,11 +7,13 @@
 //! Spec: T1, T2, T3, T4, T6, T7, T8.
 
 use ndarray::{Array2, ArrayView2};
-use tweedie::channel::Channel;
+use tweedie::channel::{Channel, Steps};
 use tweedie::claims::{Context, Subject, Verdict, run_all};
+use tweedie::denoiser::Affine;
 use tweedie::error::Result;
 use tweedie::law::{Evaluation, Mixture, Noised, Quantity};
-use tweedie::tweedie::{Kind, jacobian};
+use tweedie::sampler::{End, GaussianLaw, Method, Options, Run, law_of_sampler, sample};
+use tweedie::tweedie::{Kind, convert, jacobian};
 
 /// What is done to an evaluation, given the law and the points.
 type Spoil = fn(&Noised<f64>, ArrayView2<'_, f64>, &mut Evaluation<f64>);
@@ -196,4 +198,177 @@ fn second_order() {
     fails("T2", "products with twice the matrix", &ProductDoubled);
     fails("T2", "a denoiser that falls", &Evaluated(denoiser_falling));
     fails("T2", "weights dropped", &EqualWeights);
+}
+
+/// A conversion whose result is spoilt.
+struct Converted(fn(Channel, Kind, Kind, f64) -> f64);
+
+impl Subject for Converted {
+    fn convert(
+        &self,
+        channel: Channel,
+        x: ArrayView2<'_, f64>,
+        from: Kind,
+        to: Kind,
+        values: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
+        Ok(convert(channel, x, from, to, values)?.mapv(|v| (self.0)(channel, from, to, v)))
+    }
+}
+
+fn score_from_noise_without_s(channel: Channel, from: Kind, to: Kind, value: f64) -> f64 {
+    if (from, to) == (Kind::Noise, Kind::Score) { value * channel.s() } else { value }
+}
+
+/// v = s·D − a·ε, and read back the same way: every round trip is right, and the velocity is not.
+fn velocity_of_the_other_sign(_: Channel, _: Kind, to: Kind, value: f64) -> f64 {
+    if to == Kind::Velocity { -value } else { value }
+}
+
+fn data_from_noise_without_a(channel: Channel, from: Kind, to: Kind, value: f64) -> f64 {
+    if (from, to) == (Kind::Noise, Kind::Denoised) { value * channel.a() } else { value }
+}
+
+#[test]
+fn one_prediction_from_another() {
+    fails("T3", "a score without 1/s", &Converted(score_from_noise_without_s));
+    fails("T3", "the sign of the velocity", &Converted(velocity_of_the_other_sign));
+    fails("T3", "data from noise without 1/a", &Converted(data_from_noise_without_a));
+    fails("T3", "the sign of the law's noise", &Evaluated(noise_of_the_other_sign));
+    fails("T3", "x subtracted twice", &Evaluated(x_subtracted_twice));
+}
+
+fn covariance_doubled(_: &Noised<f64>, _: ArrayView2<'_, f64>, found: &mut Evaluation<f64>) {
+    if let Some(covariance) = &mut found.covariance {
+        covariance.mapv_inplace(|v| 2.0 * v);
+    }
+}
+
+/// A denoiser that is off by a thousandth.
+fn denoiser_slightly_off(_: &Noised<f64>, _: ArrayView2<'_, f64>, found: &mut Evaluation<f64>) {
+    if let Some(denoiser) = &mut found.denoiser {
+        denoiser.mapv_inplace(|v| 1.001 * v);
+    }
+}
+
+fn responsibilities_equal(law: &Noised<f64>, _: ArrayView2<'_, f64>, found: &mut Evaluation<f64>) {
+    if let Some(weights) = &mut found.responsibilities {
+        weights.fill(1.0 / law.components() as f64);
+    }
+}
+
+#[test]
+fn decomposition() {
+    fails("T4", "responsibilities that ignore x", &Evaluated(responsibilities_equal));
+    fails("T4", "a floor twice too high", &Evaluated(covariance_doubled));
+    fails("T4", "a covariance that is not centred", &Evaluated(covariance_not_centred));
+    fails("T4", "a denoiser off by a thousandth", &Evaluated(denoiser_slightly_off));
+    fails("T4", "weights dropped", &EqualWeights);
+}
+
+/// D twice.
+fn denoiser_doubled(_: &Noised<f64>, _: ArrayView2<'_, f64>, found: &mut Evaluation<f64>) {
+    if let Some(denoiser) = &mut found.denoiser {
+        denoiser.mapv_inplace(|v| 2.0 * v);
+    }
+}
+
+fn covariance_halved(_: &Noised<f64>, _: ArrayView2<'_, f64>, found: &mut Evaluation<f64>) {
+    if let Some(covariance) = &mut found.covariance {
+        covariance.mapv_inplace(|v| 0.5 * v);
+    }
+}
+
+#[test]
+fn lipschitz_constant() {
+    fails("T6", "a covariance twice too large", &Evaluated(covariance_doubled));
+    fails("T6", "a denoiser twice too steep", &Evaluated(denoiser_doubled));
+    // Too flat satisfies the inequality; the case of equality catches it.
+    fails("T6", "a covariance half as large", &Evaluated(covariance_halved));
+    fails("T6", "a denoiser without 1/a", &Evaluated(denoiser_without_a));
+}
+
+fn covariance_forgotten(_: &Noised<f64>, _: ArrayView2<'_, f64>, found: &mut Evaluation<f64>) {
+    if let Some(covariance) = &mut found.covariance {
+        covariance.fill(0.0);
+    }
+}
+
+/// ln p without −½ ln det V: what the noise level adds to the normalisation.
+fn log_density_without_determinant(
+    law: &Noised<f64>,
+    x: ArrayView2<'_, f64>,
+    found: &mut Evaluation<f64>,
+) {
+    if let Some(log_density) = &mut found.log_density {
+        log_density.mapv_inplace(|v| v + x.ncols() as f64 * law.channel().s().ln());
+    }
+}
+
+#[test]
+fn heat_equation() {
+    fails("T7", "the score times s", &Evaluated(score_times_s));
+    fails("T7", "no divergence of the score", &Evaluated(covariance_forgotten));
+    fails("T7", "a covariance that is not centred", &Evaluated(covariance_not_centred));
+    fails("T7", "no determinant in log p", &Evaluated(log_density_without_determinant));
+    fails("T7", "x subtracted twice", &Evaluated(x_subtracted_twice));
+}
+
+/// Samples of another method than the one asked for.
+struct SamplesOf(fn(Method) -> Method);
+
+impl Subject for SamplesOf {
+    fn sample(
+        &self,
+        affine: &Affine,
+        steps: &Steps,
+        method: Method,
+        n: usize,
+        seed: u64,
+        options: &Options<'_, f64>,
+    ) -> Result<Run<f64>> {
+        sample(affine, steps, (self.0)(method), n, seed, options)
+    }
+}
+
+/// The recursion of another method, or from another start.
+struct RecursionOf(fn(Method) -> Method, f64);
+
+impl Subject for RecursionOf {
+    fn law_of_sampler(
+        &self,
+        affine: &Affine,
+        steps: &Steps,
+        method: Method,
+        start: &GaussianLaw,
+        end: End,
+    ) -> Result<GaussianLaw> {
+        let mut start = start.clone();
+        start.covariance *= self.1;
+        law_of_sampler(affine, steps, (self.0)(method), &start, end)
+    }
+}
+
+fn as_asked(method: Method) -> Method {
+    method
+}
+
+fn no_fresh_noise(method: Method) -> Method {
+    if method == Method::Ancestral { Method::Ddim { eta: 0.0 } } else { method }
+}
+
+fn no_corrector(method: Method) -> Method {
+    if method == Method::Heun { Method::Euler } else { method }
+}
+
+fn eta_off(method: Method) -> Method {
+    if method == (Method::Ddim { eta: 0.5 }) { Method::Ddim { eta: 0.6 } } else { method }
+}
+
+#[test]
+fn law_of_a_sampler() {
+    fails("T8", "ancestral samples without fresh noise", &SamplesOf(no_fresh_noise));
+    fails("T8", "a recursion with another η", &RecursionOf(eta_off, 1.0));
+    fails("T8", "Heun without its corrector", &RecursionOf(no_corrector, 1.0));
+    fails("T8", "a start that is too wide by 1e-9", &RecursionOf(as_asked, 1.0 + 1e-9));
 }

@@ -38,6 +38,24 @@ pub(super) struct ThirdDerivatives {
     pub denoiser: Vec<f64>,
 }
 
+/// One eigenvalue of P_k and how far a point is from b_k along its eigenvectors.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Square {
+    /// The eigenvalue.
+    pub variance: f64,
+    /// The squared distance along its eigenvectors.
+    pub square: f64,
+    /// Its multiplicity.
+    pub count: f64,
+}
+
+impl Square {
+    /// E of the squared distance to a draw from component k.
+    pub fn mean(&self) -> f64 {
+        self.count.mul_add(self.variance, self.square)
+    }
+}
+
 impl<'a> Components<'a> {
     pub fn new(law: &'a Mixture, channel: Channel) -> Self {
         Components { law, channel }
@@ -125,6 +143,37 @@ impl<'a> Components<'a> {
                     }
                 }
                 out
+            }
+        }
+    }
+
+    /// The squared distance of a point from a draw of x₀ given x and component k, by eigenvalue of P_k.
+    pub fn squares(&self, k: usize, x: &[f64], point: &[f64]) -> Vec<Square> {
+        let (a, s) = (self.channel.a(), self.channel.s());
+        let within = |variance: f64| s * s * (variance / (a * a).mul_add(variance, s * s));
+        let mean = self.mean(k, x);
+        let apart: Vec<f64> = point.iter().zip(&mean).map(|(point, mean)| point - mean.0).collect();
+        let one = |variance: f64, along: f64| Square {
+            variance: within(variance),
+            square: along * along,
+            count: 1.0,
+        };
+        match self.law.covariance() {
+            Covariance::Isotropic(v) => {
+                let square = apart.iter().fold(0.0f64, |sum, z| z.mul_add(*z, sum));
+                vec![Square { variance: within(v[k]), square, count: apart.len() as f64 }]
+            }
+            Covariance::Diagonal(v) => {
+                v.row(k).iter().zip(&apart).map(|(&variance, &z)| one(variance, z)).collect()
+            }
+            Covariance::Full(v) => {
+                let eigen = v[k].eigen();
+                let along = |l: usize| {
+                    let column = eigen.vectors.column(l);
+                    column.iter().zip(&apart).fold(0.0f64, |sum, (q, z)| q.mul_add(*z, sum))
+                };
+                let values = eigen.values.iter().enumerate();
+                values.map(|(l, &value)| one(value, along(l))).collect()
             }
         }
     }

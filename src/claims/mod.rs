@@ -22,6 +22,9 @@ mod t4_line;
 mod t4_sample;
 mod t6;
 mod t7;
+mod t8;
+mod t8_closed;
+mod t8_sample;
 mod worst;
 mod wrong;
 
@@ -34,7 +37,8 @@ pub use outcome::{Case, Outcome, Statistics, Verdict};
 pub use subject::{Library, Subject};
 
 /// Every claim, in the order of its ids.
-pub const CLAIMS: &[Claim] = &[t1::CLAIM, t2::CLAIM, t3::CLAIM, t4::CLAIM, t6::CLAIM, t7::CLAIM];
+pub const CLAIMS: &[Claim] =
+    &[t1::CLAIM, t2::CLAIM, t3::CLAIM, t4::CLAIM, t6::CLAIM, t7::CLAIM, t8::CLAIM];
 
 /// A claim: what is stated, and how it is measured.
 #[derive(Clone, Copy, Debug)]

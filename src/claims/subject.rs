@@ -1,12 +1,14 @@
 //! What the claims test: every quantity that a claim compares with the theory is asked of a [`Subject`].
 //!
-//! Floor 7. Uses `law`, `channel`, `tweedie`, `error`. Spec: T1, T2, T3.
+//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `sampler`, `error`. Spec: T1, T2, T3, T8.
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::channel::Channel;
+use crate::channel::{Channel, Steps};
+use crate::denoiser::Affine;
 use crate::error::{Error, Result};
 use crate::law::{Evaluation, Noised, Quantity};
+use crate::sampler::{self, End, GaussianLaw, Method, Options, Run};
 use crate::tweedie::{self, Kind};
 
 /// The quantities under test. Each method's default is the library's own; a mutant replaces one of them.
@@ -51,6 +53,31 @@ pub trait Subject: Sync {
         covariance: ArrayView2<'_, f64>,
     ) -> Result<Array2<f64>> {
         tweedie::jacobian(channel, kind, covariance)
+    }
+
+    /// The law that a sampler generates from a Gaussian start, by recursion: [`sampler::law_of_sampler`].
+    fn law_of_sampler(
+        &self,
+        affine: &Affine,
+        steps: &Steps,
+        method: Method,
+        start: &GaussianLaw,
+        end: End,
+    ) -> Result<GaussianLaw> {
+        sampler::law_of_sampler(affine, steps, method, start, end)
+    }
+
+    /// n samples: [`sampler::sample`].
+    fn sample(
+        &self,
+        affine: &Affine,
+        steps: &Steps,
+        method: Method,
+        n: usize,
+        seed: u64,
+        options: &Options<'_, f64>,
+    ) -> Result<Run<f64>> {
+        sampler::sample(affine, steps, method, n, seed, options)
     }
 }
 

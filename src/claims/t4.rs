@@ -5,10 +5,10 @@
 //! - *By quadrature*, on the line, for laws of point masses (`claims::t4_line`): both sides as integrals, to about 13
 //!   digits.
 //! - *By sampling*, in any dimension (`claims::t4_sample`): with x₀ and ε drawn, the paired number
-//!   Y = ‖D̂(x) − x₀‖² − ‖D̂(x) − D*(x)‖² − tr Σ_post(x) has mean exactly 0. An empirical Bernstein interval, which needs
-//!   no limit theorem, must hold 0.
+//!   Y = ‖D̂(x) − x₀‖² − ‖D̂(x) − D*(x)‖² − tr Σ_post(x) has mean exactly 0. A Chernoff interval from the exact
+//!   moment generating functions, which needs no limit theorem, must hold 0.
 //!
-//! Floor 7. Uses `claims`, `law`, `figure`. Spec: T4. Source: Vincent 2011; the interval: Maurer and Pontil 2009.
+//! Floor 7. Uses `claims`, `law`, `figure`. Spec: T4. Source: Vincent 2011.
 
 use ndarray::{Array2, Axis, s};
 
@@ -31,7 +31,7 @@ pub(super) const CLAIM: Claim = Claim {
     source: "Vincent, A connection between score matching and denoising autoencoders, 2011; theory T4",
     hypothesis: "E‖x₀‖² and E‖D̂(x)‖² are finite.",
     measured: "both sides for four wrong denoisers: by quadrature on the line, and by the paired mean of ‖D̂ − x₀‖² − ‖D̂ − D*‖² − tr Σ over draws",
-    bound: "the trapezoid rule's error from the integrand's strip of analyticity; an empirical Bernstein interval; the rounding bounds (N4)",
+    bound: "the trapezoid rule's error from the integrand's strip of analyticity; a Chernoff interval from exact moment generating functions; the rounding bounds (N4)",
     find,
 };
 

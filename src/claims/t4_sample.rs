@@ -1,33 +1,32 @@
 //! T4 by sampling, with an interval that needs no limit theorem.
 //!
-//! Y = ‖D̂ − x₀‖² − ‖D̂ − D*‖² − tr Σ_post = ‖D* − x₀‖² + 2(D̂ − D*)·(D* − x₀) − tr Σ_post has mean 0 (given x too).
-//! If |Y| ≤ B/2, the mean of n independent Y is, with probability 1 − α, within √(2V·ln(4/α)/n) + 7B·ln(4/α)/(3(n − 1))
-//! of 0, V their sample variance (Maurer and Pontil 2009, theorem 4, once for each side).
+//! Y = ‖D̂ − x₀‖² − ‖D̂ − D*‖² − tr Σ_post has mean 0 given x. Given all the x, the Y are independent, and the moment
+//! generating function of each is known in closed form: x₀ is Gaussian N(b_k, P_k) with probability r_k, so with
+//! Q = ‖D̂ − x₀‖², p_l the eigenvalues of P_k and u_l the coordinates of D̂ − b_k along its eigenvectors,
 //!
-//! B. Let everything be measured from the law's mean m, R the largest ‖μ_k − m‖, σ² the largest variance in a component
-//! and, for a law with σ > 0, let T = √d + t, t = 9.5. Draws with ‖g‖ ≤ T and ‖ε‖ ≤ T, g the standard normal that
-//! placed x₀ in its component, have ‖x₀ − m‖ ≤ ρ₀ = R + σT; ‖D* − m‖ ≤ ρ₁ = R + γ(a(ρ₀ + R) + sT) with
-//! γ = aσ²/(a²σ² + s²); tr Σ_post ≤ dσ² + 4ρ₁²; and D̂ is at a distance of at most q from m + D*'s ball:
-//! ‖D̂ − D*‖ ≤ q. So |Y| ≤ (ρ₀ + ρ₁)² + 2q(ρ₀ + ρ₁) + dσ² + 4ρ₁² = B(T)/2. For point masses σ = 0 and nothing is
-//! left out. Otherwise the law is conditioned on the event, of which the complement has probability at most 2e^(−t²/2) a
-//! draw (Gaussian concentration), 2e5·2·2.6e-20 < 1e-13 in all; and since B(T)/T² falls,
-//! E[|Y|; complement] ≤ B(T)·(2 + 4/t²)e^(−t²/2) < 1e-19·B(T), which is added.
+//!   E[e^(λQ) | x] = Σ_k r_k Π_l (1 − 2λp_l)^(−1/2)·exp(λu_l²/(1 − 2λp_l)),   2λp_l < 1,
+//!
+//! and ψ(λ) = ln E[e^(λ(Q − E Q)) | x]. Chernoff: for every λ > 0 that does not depend on the x₀, the mean of n exceeds
+//! (ln(2/α) + Σψ(λ))/(nλ) with probability at most α/2, and falls below −(ln(2/α) + Σψ(−λ))/(nλ) with as much. λ is the best
+//! of a fixed list of multiples of 1/(√n·E Q). For point masses P_k = 0.
 //!
 //! In 64 dimensions tr Σ_post comes from the responsibilities, Σ_k r_k‖μ_k − D*‖² (point masses only), since the matrix
-//! costs K·d² a draw. Rounding of D* and Σ_post moves Y by at most 2‖D̂ − x₀‖... in all by
-//! 2(‖D̂ − D*‖ + ‖δ‖)·‖δ‖ + Σδ_ii; its mean over the draws is added.
+//! costs K·d² a draw. Rounding of D* and Σ_post moves Y by at most 2(‖D̂ − D*‖ + ‖δD‖)·‖δD‖ + Σδ_ii. The same errors of
+//! r_k and b_k move ψ(λ)/λ by at most twice that for the small λ here; four times its mean over the draws is added.
 //!
 //! Floor 7. Uses `claims`, `law`, `arith`. Spec: T4.
 
 use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 
 use super::cases::{self, NamedChannel};
+use super::component::{Components, Square};
 use super::subject::given;
 use super::t4::squared_distances;
 use super::worst::U;
 use super::wrong::{Predictor, Wrong};
 use super::{Case, Context};
-use crate::arith::scalar::ln;
+use crate::arith::scalar::{exp, ln};
 use crate::arith::sum;
 use crate::error::Result;
 use crate::law::{Mixture, Quantity, toy_law};
@@ -35,8 +34,8 @@ use crate::law::{Mixture, Quantity, toy_law};
 /// The probability that one sampled case fails although T4 is true.
 pub(super) const ALARM: f64 = 1e-10;
 
-/// t: draws further out than √d + t are not in the interval's theorem.
-const REACH: f64 = 9.5;
+/// λ in units of 1/(√n·E Q): the tail is Gaussian to good accuracy, so the best λ is near √(2 ln(2/α)) deviations.
+const MULTIPLES: [f64; 4] = [2.0, 4.0, 8.0, 16.0];
 
 /// A law through a channel, and how many draws.
 pub(super) struct Setting {
@@ -48,7 +47,7 @@ pub(super) struct Setting {
 }
 
 pub(super) fn settings(context: &Context<'_>) -> Result<Vec<Setting>> {
-    let (few, many) = if context.quick { (1000, 10_000) } else { (4000, 30_000) };
+    let (few, many) = if context.quick { (1000, 10_000) } else { (4000, 20_000) };
     let mut all = Vec::new();
     let laws = ["training-set", "three-gaussians", "ring", "oblique-plane"];
     for law in laws {
@@ -94,8 +93,8 @@ pub(super) fn examine(context: &Context<'_>, setting: &Setting) -> Result<Vec<(C
     let exact = exact(context, setting, draw.noised.view())?;
     let predictor = Predictor::new(&setting.mixture, channel)?;
     let floor = sum::mean(&exact.trace);
-    let n = setting.draws as f64;
-    let log = ln(4.0 / ALARM);
+    let noised = setting.mixture.through::<f64>(channel)?;
+    let responsibilities = noised.responsibilities(draw.noised.view())?;
     let mut cases = Vec::new();
     for wrong in Wrong::ALL {
         let guess = predictor.predict(wrong, draw.noised.view())?;
@@ -113,12 +112,11 @@ pub(super) fn examine(context: &Context<'_>, setting: &Setting) -> Result<Vec<(C
             })
             .collect();
         let mean = sum::mean(&y);
-        let squares: Vec<f64> = y.iter().map(|y| (y - mean) * (y - mean)).collect();
-        let variance = sum::sum(&squares) / (n - 1.0);
-        let range = range(setting, wrong);
-        let interval = (2.0 * variance * log / n).sqrt() + 7.0 * range * log / (3.0 * (n - 1.0));
-        // The mean of n numbers of magnitude at most B: the sum's depth is below 1000.
-        let bound = 1.01 * (interval + sum::mean(&rounding) + 1e-19 * range + 1e3 * U * range);
+        let tail = Tail::new(setting, &responsibilities, draw.noised.view(), guess.view());
+        let interval = tail.interval(if mean > 0.0 { 1.0 } else { -1.0 });
+        // The mean's own sum: its depth is below 1000.
+        let size = sum::mean(&loss) + sum::mean(&apart) + floor.abs();
+        let bound = 1.01 * (interval + 4.0 * sum::mean(&rounding) + 1e3 * U * size);
         let quantity = format!("|mean of ‖D̂ − x₀‖² − ‖D̂ − D*‖² − tr Σ|, {}", wrong.name());
         let name = setting.named.name.clone();
         cases.push((Case::new(setting.law, name, quantity, mean.abs(), bound), bound / floor));
@@ -173,29 +171,74 @@ fn exact(context: &Context<'_>, setting: &Setting, points: ArrayView2<'_, f64>) 
     Ok(Exact { denoiser, denoiser_error, trace, trace_error })
 }
 
-/// B.
-fn range(setting: &Setting, wrong: Wrong) -> f64 {
-    let law = &setting.mixture;
-    let (a, s) = (setting.named.channel.a(), setting.named.channel.s());
-    let d = law.dimension() as f64;
-    let components = 0..law.components();
-    let variance = components.fold(0.0f64, |m, k| m.max(law.covariance().largest_variance(k)));
-    let radius = law.radius();
-    let reach = d.sqrt() + REACH;
-    let data = radius + variance.sqrt() * reach;
-    let ball = |s: f64| {
-        let gain = a * variance / (a * a * variance + s * s);
-        // x was drawn with the channel's own s, whichever denoiser looks at it.
-        radius + gain * (a * (data + radius) + setting.named.channel.s() * reach)
-    };
-    let exact = ball(s);
-    let mean = law.mean().iter().fold(0.0f64, |sum, m| m.mul_add(*m, sum)).sqrt();
-    let apart = match wrong {
-        Wrong::Zero => mean + exact,
-        Wrong::Shrunk => 0.25 * (mean + exact),
-        Wrong::OtherNoise => ball(1.5 * s) + exact,
-        Wrong::Wiener => radius + exact,
-    };
-    let trace = d * variance + 4.0 * exact * exact;
-    2.0 * 1.01 * ((data + exact) * (data + exact) + 2.0 * apart * (data + exact) + trace)
+/// The conditional law of Q at every draw: for each component that has weight, r_k and the (p, u², multiplicity) of its
+/// distinct eigenvalues.
+struct Tail {
+    draws: Vec<Vec<(f64, Vec<Square>)>>,
+    /// E[Q | x].
+    means: Vec<f64>,
+}
+
+impl Tail {
+    fn new(
+        setting: &Setting,
+        responsibilities: &Array2<f64>,
+        points: ArrayView2<'_, f64>,
+        guesses: ArrayView2<'_, f64>,
+    ) -> Self {
+        let components = Components::new(&setting.mixture, setting.named.channel);
+        let draws: Vec<Vec<(f64, Vec<Square>)>> = (0..points.nrows())
+            .into_par_iter()
+            .map(|n| {
+                let (x, guess) = (points.row(n).to_vec(), guesses.row(n).to_vec());
+                let weights = responsibilities.row(n);
+                let active = weights.iter().enumerate().filter(|(_, r)| **r > 0.0);
+                active.map(|(k, &r)| (r, components.squares(k, &x, &guess))).collect()
+            })
+            .collect();
+        let mean = |draw: &Vec<(f64, Vec<Square>)>| -> f64 {
+            draw.iter().map(|(r, squares)| r * squares.iter().map(Square::mean).sum::<f64>()).sum()
+        };
+        let means = draws.iter().map(mean).collect();
+        Tail { draws, means }
+    }
+
+    /// How far the mean of Y may be from 0 on the side of this sign.
+    fn interval(&self, sign: f64) -> f64 {
+        let n = self.draws.len() as f64;
+        let scale = 1.0 / (n.sqrt() * sum::mean(&self.means));
+        let widest = self.draws.iter().flatten().flat_map(|(_, squares)| squares);
+        let widest = widest.fold(0.0f64, |m, square| m.max(square.variance));
+        let candidates = MULTIPLES.iter().map(|multiple| multiple * scale);
+        candidates
+            .filter(|lambda| 4.0 * lambda * widest < 1.0)
+            .map(|lambda| {
+                let psi: Vec<f64> = self
+                    .draws
+                    .par_iter()
+                    .zip(&self.means)
+                    .map(|(draw, mean)| cumulant(draw, *mean, sign * lambda))
+                    .collect();
+                (ln(2.0 / ALARM) + sum::sum(&psi)) / (n * lambda)
+            })
+            .fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// ψ(λ).
+fn cumulant(draw: &[(f64, Vec<Square>)], mean: f64, lambda: f64) -> f64 {
+    let exponents: Vec<f64> = draw
+        .iter()
+        .map(|(_, squares)| {
+            let of = |square: &Square| {
+                let shrink = 1.0 - 2.0 * lambda * square.variance;
+                let spread = if square.variance > 0.0 { ln(shrink) } else { 0.0 };
+                lambda * square.square / shrink - 0.5 * square.count * spread
+            };
+            squares.iter().map(of).sum::<f64>() - lambda * mean
+        })
+        .collect();
+    let largest = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let terms = draw.iter().zip(&exponents).map(|((r, _), e)| r * exp(e - largest));
+    largest + ln(terms.sum::<f64>())
 }
