@@ -111,8 +111,8 @@ impl<T: Real> Noised<T> {
         let mut scale = T::ONE;
         // Any fixed target below the safe radius would do; 1 is below it for every legal table.
         while reach > T::ONE {
-            reach = reach * quarter;
-            scale = scale * quarter;
+            reach *= quarter;
+            scale *= quarter;
         }
         scale
     }

@@ -275,9 +275,10 @@ impl<T: Real> Noised<T> {
                         *u = map(u, |u| gain * u);
                     }
                     unwhitens::<T, M>(rows, &work.whitened, &mut work.unwhitened);
-                    for i in 0..d {
-                        let summand = map(&work.unwhitened[i], |pull| shifted[i] + pull);
-                        add::<T, M>(&mut work.block.denoised[i], weight, &summand);
+                    let terms = work.unwhitened.iter().zip(shifted);
+                    for (sum, (pull, &shifted)) in work.block.denoised.iter_mut().zip(terms) {
+                        let summand = map(pull, |pull| shifted + pull);
+                        add::<T, M>(sum, weight, &summand);
                     }
                 }
             }

@@ -162,8 +162,8 @@ impl<T: Real> Noised<T> {
             }
             Form::Full { .. } => {
                 let pull = self.pull::<M>(k, z);
-                for i in 0..d {
-                    add(i, weight, pull.precision[i], shifted[i] + pull.gain[i]);
+                for (i, (&pull_i, &shifted_i)) in pull.precision.iter().zip(shifted).enumerate() {
+                    add(i, weight, pull_i, shifted_i + pull.gain[i]);
                 }
             }
         }
