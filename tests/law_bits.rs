@@ -7,7 +7,7 @@ use generators::{Case, cases};
 use ndarray::{Array2, ArrayView2, s};
 use proptest::prelude::*;
 use tweedie::arith::{Isa, Real};
-use tweedie::law::{Evaluation, Noised, Quantity};
+use tweedie::law::{AtPoint, Evaluation, Noised, Quantity};
 
 /// Every bit of an evaluation, in order.
 fn bits<T: Real>(e: &Evaluation<T>) -> Vec<u64> {
@@ -22,10 +22,13 @@ fn bits<T: Real>(e: &Evaluation<T>) -> Vec<u64> {
     out
 }
 
+/// One quantity of a point.
+type Column<T> = fn(&AtPoint<T>) -> Vec<T>;
+
 /// The same, from the reference, without the covariance (which has one path).
 fn reference_bits<T: Real>(law: &Noised<T>, points: ArrayView2<'_, T>) -> Vec<u64> {
     let all = law.evaluate_reference(points).expect("an evaluation");
-    let columns: [fn(&tweedie::law::AtPoint<T>) -> Vec<T>; 5] = [
+    let columns: [Column<T>; 5] = [
         |p| vec![p.log_density],
         |p| p.score.clone(),
         |p| p.denoiser.clone(),

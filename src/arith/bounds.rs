@@ -1,7 +1,7 @@
 //! The error of every function of one number: a bound, what was seen, and why the bound holds.
 //!
 //! Floor 0. Uses nothing of the crate. Spec: N3, N4. The reasons are written out in
-//! `docs/arithmetic-functions.md`; the tests iterate this table, so a function without a row or a test fails.
+//! `docs/arithmetic.md`; the tests iterate this table, so a function without a row or a test fails.
 
 /// The error of one function in one format, in units of the last place at the exact result.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,0 +1,47 @@
+# `make check` is everything that must hold; it installs with apt and pip what is missing.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+QUANTITIES := log_density,score,denoiser,noise,covariance,responsibilities
+EVAL := target/release/tweedie eval --bound --quantity $(QUANTITIES)
+
+.PHONY: check format lint test judge examples lapack tools
+
+check: format lint test judge examples lapack
+
+format:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --release --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
+
+test:
+	cargo test --release
+
+# The command line against an independent evaluation in Python at 80 digits.
+judge: $(VENV)/ready
+	cargo build --release
+	$(PYTHON) tests/judge/test_judge.py
+	rm -rf target/judge && $(PYTHON) tests/judge/judge.py generate --seed 1 --out target/judge
+	$(PYTHON) tests/judge/judge.py run --cases target/judge --eval "$(EVAL)" > target/judge/f64.log || (cat target/judge/f64.log; false)
+	tail -1 target/judge/f64.log
+	$(PYTHON) tests/judge/judge.py run --cases target/judge --eval "$(EVAL)" --dtype f32 > target/judge/f32.log || (cat target/judge/f32.log; false)
+	tail -1 target/judge/f32.log
+
+# Every command of the README, as it stands there.
+examples: $(VENV)/ready
+	cargo build --release
+	PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/target/release:$$PATH" bash tests/readme.sh README.md
+
+# The factorisation against LAPACK, on the system's OpenBLAS.
+lapack: tools
+	cargo test --release --features lapack --test eigen
+
+tools:
+	dpkg -s libopenblas-dev pkg-config >/dev/null 2>&1 || (apt-get update -q && apt-get install -y -q --no-install-recommends libopenblas-dev pkg-config)
+
+$(VENV)/ready:
+	python3 -m venv $(VENV) || (apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv && python3 -m venv $(VENV))
+	$(VENV)/bin/pip install -q "numpy>=1.26,<3" "mpmath>=1.3,<2"
+	touch $@
