@@ -97,7 +97,12 @@ fn one_and_two_threads_write_the_same_bytes() {
     ] {
         let bytes = |threads: usize| {
             let output = tweedie(&dir, &format!("{line} --threads {threads} --out out.npz"));
-            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             fs::read(dir.join("out.npz")).expect("the output")
         };
         assert!(bytes(1) == bytes(2), "{line}");

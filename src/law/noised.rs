@@ -292,7 +292,8 @@ fn safe_radius<T: Real>(law: &Mixture, channel: Channel) -> f64 {
     }
     let room = T::MAX.to_f64() / 16.0;
     let largest_mean = law.means().iter().fold(0.0f64, |m, x| m.max(x.abs()));
-    let square = (room * lowest / d).sqrt();
+    // Two roots, since the product of the two may leave f64's range.
+    let square = room.sqrt() * (lowest / d).sqrt();
     let product = room / (k * d.sqrt()) * lowest;
     let denoised = (room / k - 2.0 * largest_mean) / (gain * d.sqrt()).max(1.0);
     let limit = square.min(product).min(denoised);

@@ -88,7 +88,9 @@ impl<T: Real> Noised<T> {
         let noise = score
             .iter()
             .map(|(score, bound)| {
-                inputs.s * bound + score.abs() * (s_moved + 2.0 * inputs.unit * inputs.s)
+                inputs.s * bound
+                    + score.abs() * (s_moved + 2.0 * inputs.unit * inputs.s)
+                    + inputs.tiny
             })
             .map(known)
             .collect();
