@@ -1,0 +1,234 @@
+//! The ledger: `docs/spec.md` and the sources must agree, link by link.
+//!
+//! Every problem is one line of text, so the planted mistakes at the end can ask for the very line that they cause.
+
+use std::fs;
+use std::path::Path;
+
+use tweedie::claims::CLAIMS;
+
+/// Every id of the theory.
+const IDS: [&str; 19] = [
+    "T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "N1",
+    "N2", "N3", "N4",
+];
+
+struct Entry {
+    id: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Entry {
+    fn all(&self, name: &str) -> Vec<&str> {
+        let named = self.fields.iter().filter(|(field, _)| field == name);
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+
+    fn implemented(&self) -> bool {
+        self.all("Status") == ["implemented"]
+    }
+}
+
+const FIELDS: [&str; 8] =
+    ["Statement", "Conditions", "Status", "Function", "Test", "Claim", "Proof", "Kernel"];
+
+fn parse(spec: &str) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for line in spec.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            let id = title.split(' ').next().unwrap_or("").to_string();
+            entries.push(Entry { id, fields: Vec::new() });
+            continue;
+        }
+        let Some(entry) = entries.last_mut() else { continue };
+        match line.split_once(": ").filter(|(name, _)| FIELDS.contains(name)) {
+            Some((name, value)) => entry.fields.push((name.to_string(), value.trim().to_string())),
+            None => {
+                if let Some((_, value)) = entry.fields.last_mut().filter(|_| !line.is_empty()) {
+                    value.push(' ');
+                    value.push_str(line);
+                }
+            }
+        }
+    }
+    entries
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn spec() -> String {
+    fs::read_to_string(root().join("docs/spec.md")).expect("docs/spec.md")
+}
+
+/// Every Rust source below a folder, with its text.
+fn sources(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let text = fs::read_to_string(&path).expect("a source");
+            found.push((path.display().to_string(), text));
+        }
+    }
+    found
+}
+
+/// Whether the text defines a function of this very name.
+fn defines(text: &str, name: &str) -> bool {
+    let ends = |rest: &str| rest.starts_with(['(', '<']);
+    text.match_indices(&format!("fn {name}")).any(|(at, found)| {
+        ends(&text[at + found.len()..]) && !text[..at].ends_with(char::is_alphanumeric)
+    })
+}
+
+/// The ids after each `Spec:` up to the end of its line; `N1–N4` stands for all four.
+fn cited(text: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    for line in text.lines() {
+        let Some((_, after)) = line.split_once("Spec:") else { continue };
+        for word in after.split(|c: char| !(c.is_alphanumeric() || c == '–')) {
+            let (first, last) = word.split_once('–').unwrap_or((word, word));
+            let (Some(from), Some(to)) = (number(first), number(last)) else { continue };
+            ids.extend((from..=to).map(|n| format!("{}{n}", &first[..1])));
+        }
+    }
+    ids
+}
+
+/// n of an id such as `T4`.
+fn number(word: &str) -> Option<u32> {
+    word.strip_prefix(['T', 'E', 'N'])?.parse().ok()
+}
+
+fn check_link(entry: &Entry, field: &str, link: &str, problems: &mut Vec<String>) {
+    let id = &entry.id;
+    let Some((file, name)) = link.trim_matches('`').split_once("::") else {
+        problems.push(format!("{id}: {field} is no link: {link}"));
+        return;
+    };
+    let Ok(text) = fs::read_to_string(root().join(file)) else {
+        problems.push(format!("{id}: no file {file}"));
+        return;
+    };
+    let found = match field {
+        "Claim" => name == id && text.contains(&format!("id: \"{name}\"")),
+        _ => defines(&text, name),
+    };
+    if !found {
+        problems.push(format!("{id}: no {name} in {file}"));
+    }
+}
+
+fn problems(spec: &str, claims: &[&str], sources: &[(String, String)]) -> Vec<String> {
+    let entries = parse(spec);
+    let mut problems = Vec::new();
+    for id in IDS {
+        let count = entries.iter().filter(|entry| entry.id == id).count();
+        if count != 1 {
+            problems.push(format!("{id}: {count} entries"));
+        }
+    }
+    for entry in &entries {
+        let id = &entry.id;
+        if !IDS.contains(&id.as_str()) {
+            problems.push(format!("{id}: no id of the theory"));
+        }
+        for field in ["Statement", "Conditions", "Status"] {
+            if entry.all(field).len() != 1 {
+                problems.push(format!("{id}: not one {field}"));
+            }
+        }
+        let links = |field| entry.all(field).len();
+        if entry.implemented() {
+            for field in ["Function", "Test", "Proof", "Kernel"] {
+                if links(field) == 0 {
+                    problems.push(format!("{id}: no {field}"));
+                }
+            }
+            if id.starts_with('T') && links("Claim") != 1 {
+                problems.push(format!("{id}: not one Claim"));
+            }
+        } else if entry.all("Status") != ["not implemented yet"] {
+            problems.push(format!("{id}: unknown status"));
+        } else if FIELDS[3..].iter().any(|field| links(field) > 0) {
+            problems.push(format!("{id}: not implemented, but has links"));
+        }
+        for field in ["Function", "Test", "Claim"] {
+            for link in entry.all(field) {
+                check_link(entry, field, link, &mut problems);
+            }
+        }
+        if links("Claim") > 0 && !claims.contains(&id.as_str()) {
+            problems.push(format!("{id}: its claim is not in the registry"));
+        }
+    }
+    for claim in claims {
+        if !entries.iter().any(|entry| entry.id == *claim && !entry.all("Claim").is_empty()) {
+            problems.push(format!("{claim}: a claim that the spec does not name"));
+        }
+    }
+    for (path, text) in sources {
+        for id in cited(text) {
+            match entries.iter().find(|entry| entry.id == id) {
+                None => problems.push(format!("{id}: cited by {path}, not in the spec")),
+                Some(entry) if !entry.implemented() => {
+                    problems.push(format!("{id}: cited by {path}, not implemented"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    problems
+}
+
+fn registry() -> Vec<&'static str> {
+    CLAIMS.iter().map(|claim| claim.id).collect()
+}
+
+#[test]
+fn the_spec_and_the_sources_agree() {
+    let found = problems(&spec(), &registry(), &sources(&root().join("src")));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn planted_mistakes_are_found() {
+    let (spec, claims) = (spec(), registry());
+    let check = |from: &str, to: &str, expected: &str| {
+        assert!(spec.contains(from), "nothing to replace: {from}");
+        let found = problems(&spec.replacen(from, to, 1), &claims, &[]);
+        assert!(found.iter().any(|line| line == expected), "{expected}: {found:?}");
+    };
+    check("src/law/far.rs", "src/law/near.rs", "N1: no file src/law/near.rs");
+    check("## E4 ", "## E9 ", "E4: 0 entries");
+    check("## E4 ", "## E5 ", "E5: 2 entries");
+    check("evaluate.rs::evaluate", "evaluate.rs::evaluat", "T1: no evaluat in src/law/evaluate.rs");
+    check("t1.rs::T1", "t2.rs::T1", "T1: no T1 in src/claims/t2.rs");
+    check("Claim: `src/claims/t6.rs::T6`\n", "", "T6: not one Claim");
+    check(
+        "Test: `tests/law_exact.rs::small_laws_are_within_the_bound`\nProof",
+        "Proof",
+        "N2: no Test",
+    );
+    let linked = "Status: not implemented yet\nTest: `tests/claims.rs::claims_are_chosen_by_id`";
+    check("Status: not implemented yet", linked, "T5: not implemented, but has links");
+    check("Status: not implemented yet", "Status: soon", "T5: unknown status");
+}
+
+#[test]
+fn planted_citations_and_claims_are_found() {
+    let spec = spec();
+    let cite = |text: &str| problems(&spec, &registry(), &[("here".into(), text.into())]);
+    assert_eq!(cite("/// Spec: T9."), ["T9: cited by here, not in the spec"]);
+    assert_eq!(cite("//! Uses `law`. Spec: T1, E2."), ["E2: cited by here, not implemented"]);
+    assert_eq!(cite("//! Spec: N3–N5."), ["N5: cited by here, not in the spec"]);
+    assert!(cite("//! Spec: notation of T, N1–N4.").is_empty());
+    let mut more = registry();
+    more.push("T5");
+    assert_eq!(problems(&spec, &more, &[]), ["T5: a claim that the spec does not name"]);
+    assert_eq!(problems(&spec, &registry()[1..], &[]), ["T1: its claim is not in the registry"]);
+}
