@@ -38,14 +38,19 @@ impl Weights {
         let high: Vec<f64> = components.iter().map(|c| exponential(below(c) + radius(c))).collect();
         let low: Vec<f64> = components.iter().map(|c| exponential(below(c) - radius(c))).collect();
         let (others_low, others_high) = (sums_of_others(&low), sums_of_others(&high));
+        // A radius that eˣ cannot hold (or that is not a number) makes every weight unknown.
+        let unknown = components.iter().any(|c| c.logit.1.is_nan() || c.logit.1 > LARGEST_RADIUS);
         let own = 2.0 * (count + 10.0) * W;
         let highest: Vec<f64> = (0..components.len())
-            .map(|k| (high[k] / (high[k] + others_low[k]) * (1.0 + own)).min(1.0))
+            .map(|k| {
+                let highest = high[k] / (high[k] + others_low[k]) * (1.0 + own);
+                if unknown { 1.0 } else { highest.min(1.0) }
+            })
             .collect();
         let width: Vec<f64> = (0..components.len())
             .map(|k| {
                 let lowest = low[k] / (low[k] + others_high[k]);
-                if components[k].logit.1 > LARGEST_RADIUS {
+                if unknown {
                     return 1.0;
                 }
                 (highest[k] - lowest).max(0.0) + own * highest[k] + count * inputs.tiny
@@ -57,9 +62,15 @@ impl Weights {
         let of_total: f64 = term.iter().zip(&highest).map(|(t, r)| t * r).sum::<f64>() * 1.01;
         let log_total = ln::ln::<f64, Hardware>(total);
         let log_density = (largest + log_total) + reference;
-        let moved: f64 =
+        let narrow: f64 =
             components.iter().map(|c| exponential(below(c)) * twice_sinh(radius(c))).sum::<f64>()
                 / low.iter().sum::<f64>();
+        // ln Σ eˡ moves by at most the largest move of a logit.
+        let moved = if unknown {
+            components.iter().map(|c| c.logit.1).fold(0.0, |m: f64, r| if r <= m { m } else { r })
+        } else {
+            narrow
+        };
         let radius = moved
             + of_total
             + own
