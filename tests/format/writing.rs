@@ -117,6 +117,15 @@ fn an_unwritable_place_is_refused_with_the_reason() {
     assert_refused(write_text(&directory.join("file/output"), ""), "Not a directory");
     assert_refused(write_text(&directory.join(".."), ""), "is a directory");
     assert_refused(write_text(Path::new(""), ""), "names no file");
+    // A socket of the test's own stands for every special file: were the refusal broken, a device named
+    // here would be replaced in earnest. (The name of a socket must be short.)
+    #[cfg(unix)]
+    {
+        let socket = std::env::temp_dir().join(format!("tweedie-{}", std::process::id()));
+        let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert_refused(write_text(&socket, ""), "is not a regular file");
+        fs::remove_file(&socket).unwrap();
+    }
 }
 
 #[cfg(unix)]
