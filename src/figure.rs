@@ -66,8 +66,8 @@ pub enum Shape {
     Errorbars { points: Vec<[f64; 4]> },
     /// A vector field as (x, y, dx, dy). All arrows of a figure share one scale, chosen so that the longest is legible.
     Arrows { arrows: Vec<[f64; 4]> },
-    /// A function on the rectangle x[0]..x[1] by y[0]..y[1]: `values[[i, j]]` belongs to the cell in row i counted
-    /// upwards from y[0] and column j counted rightwards from x[0]. Drawn on linear axes only.
+    /// A function on the rectangle `x[0]..x[1]` by `y[0]..y[1]`: `values[[i, j]]` belongs to the cell in row i counted
+    /// upwards from `y[0]` and column j counted rightwards from `x[0]`. Drawn on linear axes only.
     Heat { x: [f64; 2], y: [f64; 2], values: Array2<f64> },
     /// Grey pictures in rows of `columns`; `range[0]` is paper, `range[1]` is ink, row 0 of a picture is its top. The
     /// layer's label stands at its left.
