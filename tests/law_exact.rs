@@ -3,11 +3,12 @@
 mod generators;
 mod judge;
 
-use generators::{Case, cases};
-use judge::{abs_difference, truths};
-use ndarray::ArrayD;
+use generators::{Case, cases, mixture};
+use judge::{Cov, Law, abs_difference, truths};
+use ndarray::{Array2, ArrayD, array};
 use proptest::prelude::*;
 use tweedie::arith::Real;
+use tweedie::channel::Channel;
 use tweedie::law::{Evaluation, Quantity};
 
 /// The arrays of an evaluation, in the judge's order and by its names.
@@ -24,22 +25,28 @@ fn arrays<T: Real>(e: Evaluation<T>) -> Vec<(&'static str, ArrayD<T>)> {
 
 /// The judge carries at least 256 bits; its largest intermediates are squares of the means and points over s²,
 /// so what it returns is exact to far better than 2⁻²⁰⁰ of those.
-fn judge_resolution(case: &Case, rows: &[Vec<f64>]) -> f64 {
-    let means = case.law().means;
-    let largest = rows.iter().chain(&means).flatten().fold(1.0f64, |m, x| m.max(x.abs()));
+fn judge_resolution(law: &Law, rows: &[Vec<f64>]) -> f64 {
+    let largest = rows.iter().chain(&law.means).flatten().fold(1.0f64, |m, x| m.max(x.abs()));
     2f64.powi(-200) * largest * largest
 }
 
 /// The worst |value − truth|/bound of each quantity.
 fn worst_ratios<T: Real>(case: &Case, count: usize) -> Vec<(&'static str, f64)> {
-    let points = case.points(count);
-    let law = case.mixture().through::<T>(case.channel()).expect("tables");
+    ratios::<T>(&case.law(), case.channel(), case.points(count))
+}
+
+fn ratios<T: Real>(
+    numbers: &Law,
+    channel: Channel,
+    points: Array2<f64>,
+) -> Vec<(&'static str, f64)> {
+    let law = mixture(numbers).through::<T>(channel).expect("tables");
     let rounded = points.mapv(T::from_f64);
     let found = arrays(law.evaluate(rounded.view(), &Quantity::ALL).expect("an evaluation"));
     let bounds = arrays(law.bounds(points.view(), &Quantity::ALL).expect("bounds"));
     let rows: Vec<Vec<f64>> = points.outer_iter().map(|row| row.to_vec()).collect();
-    let resolution = judge_resolution(case, &rows);
-    let truth = truths(&case.law(), case.a, case.s, &rows);
+    let resolution = judge_resolution(numbers, &rows);
+    let truth = truths(numbers, channel.a(), channel.s(), &rows);
     found
         .iter()
         .zip(&bounds)
@@ -114,4 +121,49 @@ fn the_bounds_are_not_vacuous() {
     for (name, ratio) in worst {
         assert!(ratio > 1e-3, "{name}: the worst error is {ratio} of its bound");
     }
+}
+
+/// Laws made to reach the ends of f32: products that underflow on the way to a normal number, a small coordinate
+/// beside a huge one, deviations whose squares are near the largest number. Each once broke a bound.
+#[test]
+fn the_bounds_hold_at_the_ends_of_f32() {
+    let isotropic = |weights: Vec<f64>, means: Vec<Vec<f64>>, variances: Vec<f64>| Law {
+        weights,
+        means,
+        cov: Cov::Isotropic(variances),
+    };
+    let one = |mean: Vec<f64>, variance: f64| isotropic(vec![1.0], vec![mean], vec![variance]);
+    let apart = isotropic(vec![0.5, 0.5], vec![vec![2e18], vec![-2e18]], vec![0.0, 0.0]);
+    let wide = isotropic(vec![0.5, 0.5], vec![vec![0.0], vec![1.3e4]], vec![1e6, 1e6]);
+    let uneven = isotropic(vec![0.5, 0.5], vec![vec![0.0], vec![1.0]], vec![0.25, 3.0]);
+    let cases = [
+        ("large deviations", apart, 1.0, 1e18, array![[0.0], [1e18], [-7e17]]),
+        ("a small coordinate, far", one(vec![0.0, 0.0], 0.5), 1.0, 1.0, array![[1e25, 1.2e-17]]),
+        ("a subnormal gain", one(vec![0.0], 1.03e-42), 1.0, 1.0, array![[1e10], [3e15]]),
+        ("a subnormal noise", one(vec![0.0], 0.0), 1.0, 1e-3, array![[1.1e-42], [3e-41]]),
+        ("a subnormal weight", wide, 1.0, 1.0, array![[0.0], [1.3e4], [6.5e3]]),
+        ("a small noise", uneven, 1.0, 4.1e-18, array![[0.3], [0.9]]),
+    ];
+    for (what, law, a, s, points) in cases {
+        let channel = Channel::new(a, s).expect("a channel");
+        for (name, ratio) in ratios::<f32>(&law, channel, points) {
+            assert!(ratio <= 1.0, "{what}: {name} is off by {ratio} of its bound");
+        }
+    }
+}
+
+/// A covariance of 4e36 is within f32 and must be bounded, not merely declared unknown.
+#[test]
+fn a_large_covariance_has_a_bound() {
+    let law = Law {
+        weights: vec![0.5, 0.5],
+        means: vec![vec![2e18], vec![-2e18]],
+        cov: Cov::Isotropic(vec![0.0, 0.0]),
+    };
+    let channel = Channel::new(1.0, 1e18).expect("a channel");
+    let law = mixture(&law).through::<f32>(channel).expect("tables");
+    let bounds = law.bounds(array![[0.0]].view(), &[Quantity::Covariance]).expect("bounds");
+    let bound = bounds.covariance.expect("wanted")[[0, 0, 0]];
+    // One part in a thousand of the value: far from vacuous at u = 2⁻²⁴.
+    assert!(bound < 4e33, "{bound}");
 }

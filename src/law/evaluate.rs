@@ -108,7 +108,7 @@ impl<T: Real> Noised<T> {
     }
 
     /// Refuses a batch that is empty, of another dimension or not finite.
-    pub(crate) fn check_points(&self, points: ArrayView2<'_, T>) -> Result<()> {
+    pub(crate) fn check_points<S: Real>(&self, points: ArrayView2<'_, S>) -> Result<()> {
         let (n, d) = points.dim();
         if d != self.dimension() {
             return Err(Error::Shape {

@@ -15,7 +15,6 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::evaluate::shaped;
-use super::far::saturated;
 use super::noised::{Form, Noised};
 use super::reference::Pull;
 use crate::arith::{Kernel, MulAdd, Real};
@@ -32,7 +31,8 @@ struct Posterior<T> {
 impl<T: Real> Noised<T> {
     /// Σ_post(x_n)·v_n for N points and N vectors, N×d; O(K·d) a point for isotropic and diagonal kinds.
     ///
-    /// Errors: as [`Noised::evaluate`] for the points; `Shape` and `NotFinite` for the vectors. Spec: T2.
+    /// Errors: as [`Noised::evaluate`] for the points; `Shape` and `NotFinite` for the vectors, and
+    /// `NotFinite` for a product that leaves the format. Spec: T2.
     pub fn posterior_covariance_product(
         &self,
         points: ArrayView2<'_, T>,
@@ -58,6 +58,10 @@ impl<T: Real> Noised<T> {
         out.par_chunks_mut(d)
             .zip(given)
             .for_each(|(out, (x, v))| self.isa().run(Product { law: self, x, v, out }));
+        if let Some((at, value)) = out.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+            let (index, value) = (vec![at / d, at % d], value.to_f64());
+            return Err(Error::NotFinite { what: "covariance product", index, value });
+        }
         shaped(n, d, out)
     }
 
@@ -93,8 +97,7 @@ impl<T: Real> Noised<T> {
                 *mean = M::mul_add(r, e, *mean);
             }
         }
-        // Products of two deviations must fit the format.
-        let limit = T::from_f64(T::MAX.to_f64().sqrt() / 16.0);
+        let limit = Self::largest_deviation();
         for deviation in deviations.chunks_exact_mut(d) {
             for (e, &mean) in deviation.iter_mut().zip(&mean) {
                 *e = (*e - mean) / scale;
@@ -103,6 +106,12 @@ impl<T: Real> Noised<T> {
             }
         }
         Posterior { active, deviations }
+    }
+
+    /// Deviations are held to half the root of the largest number, so that their products, weighted by numbers
+    /// that sum to one, stay within a quarter of it. Where one is held, [`Noised::bounds`] is infinite.
+    pub(crate) fn largest_deviation() -> T {
+        T::from_f64(T::MAX.to_f64().sqrt() / 2.0)
     }
 
     /// b_k − b_o in coordinates scaled by c, each coordinate by the form with the smaller terms.
@@ -217,9 +226,6 @@ impl<T: Real> Kernel for Product<'_, T> {
                 out[i] = M::mul_add(r, own, out[i]);
                 out[i] = M::mul_add(r * along, e[i], out[i]);
             }
-        }
-        for out in out {
-            *out = saturated(*out);
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Component {
     pub precision: Vec<(f64, f64)>,
     /// aΣV⁻¹z, a coordinate.
     pub gain: Vec<(f64, f64)>,
+    /// The largest that |z| can be, a coordinate: what a table entry that underflows is multiplied with.
+    pub reach: Vec<f64>,
 }
 
 /// How far the inputs as rounded to T are from the inputs as given.
@@ -35,14 +37,30 @@ pub(super) struct Inputs<'a> {
     pub s: f64,
     /// u of T, plus 2⁻⁵³.
     pub unit: f64,
-    /// The smallest positive number of T.
+    /// The smallest positive number of T, or what it stands for in the scaled coordinates of a far point.
     pub tiny: f64,
+    /// The largest number of T.
+    pub largest: f64,
+    /// Whether the point is evaluated in scaled coordinates (`law::far`).
+    pub far: bool,
+    /// 1/c of those coordinates, from above; 1 at other points.
+    inverse_scale: f64,
 }
 
 impl<'a> Inputs<'a> {
     pub fn new<T: Real>(law: &Noised<T>, x: &'a [f64]) -> Self {
         let moved = |value: f64| (value - T::from_f64(value).to_f64()).abs();
         let (a, s) = (law.channel().a(), law.channel().s());
+        let largest_of = |m: f64, x: &f64| m.max(x.abs());
+        let reach = x.iter().fold(0.0, largest_of);
+        // The evaluation compares the rounded point, which may be on the other side by one rounding.
+        let far = !(1.01 * reach <= law.safe_radius.to_f64());
+        let inverse_scale = if far {
+            // `Noised::far_scale` quarters until a quarter of this is at most 1, so it stops above a quarter of it.
+            1.01 * (reach + a.max(1.0) * law.law().means().iter().fold(0.0, largest_of)).max(1.0)
+        } else {
+            1.0
+        };
         Inputs {
             x,
             moved: x.iter().map(|&x| moved(x)).collect(),
@@ -50,7 +68,10 @@ impl<'a> Inputs<'a> {
             a_moved: moved(a),
             s,
             unit: T::UNIT_ROUNDOFF + W,
-            tiny: T::TINY,
+            tiny: T::TINY * inverse_scale,
+            largest: T::MAX.to_f64(),
+            far,
+            inverse_scale,
         }
     }
 
@@ -64,7 +85,7 @@ impl<'a> Inputs<'a> {
                 let z = (-self.a).mul_add(mu, self.x[i]);
                 let input =
                     self.moved[i] + self.a_moved * mu.abs() + (self.a + self.a_moved) * mu_moved;
-                (z, 1.01 * (self.unit * z.abs() + input) + self.tiny)
+                (z, 1.01 * (self.unit * z.abs() + input) + self.tiny * (2.0 + self.a))
             })
             .collect()
     }
@@ -96,7 +117,10 @@ impl Component {
             + 0.5 * log_determinant.1
             + 2.0 * W * constant.abs()
             + inputs.unit * (offset.abs() + logit.abs());
-        Component { logit: (logit, 1.01 * radius), precision, gain }
+        // A scaled form that underflows is divided by the scale twice.
+        let underflow = (z.len() as f64 + 1.0) * inputs.tiny * inputs.inverse_scale;
+        let reach = z.iter().map(|(z, e)| z.abs() + e).collect();
+        Component { logit: (logit, 1.01 * radius + underflow), precision, gain, reach }
     }
 }
 
@@ -132,8 +156,11 @@ fn coordinatewise(inputs: &Inputs<'_>, z: &[(f64, f64)], variance: impl Fn(usize
         let (p, g) = (1.0 / v, inputs.a * variance(i) / v);
         square = (z * p).mul_add(z, square);
         radius += p * (2.0 * z.abs() * e + e * e) + inputs.tiny * (p + 1.0);
-        precision.push((p * z, p * e * 1.01 + (p * z).abs() * (table + 2.0 * unit)));
-        gain.push((g * z, g * e * 1.01 + (g * z).abs() * (table + 2.0 * W + 2.0 * unit)));
+        // A gain may be below the smallest normal number; then it is off by `tiny`, not by a part of itself.
+        let underflow = inputs.tiny * (1.0 + z.abs() + e);
+        precision.push((p * z, p * e * 1.01 + (p * z).abs() * (table + 2.0 * unit) + inputs.tiny));
+        let rounding = (g * z).abs() * (table + 2.0 * W + 2.0 * unit);
+        gain.push((g * z, g * e * 1.01 + rounding + underflow));
     }
     let variances = (0..z.len()).map(|i| inputs.noised_variance(variance(i)));
     Shape {
@@ -200,20 +227,27 @@ fn full(inputs: &Inputs<'_>, z: &[(f64, f64)], covariance: &FullCovariance) -> S
                 e += w.abs() * radius;
                 magnitude += (w * z).abs();
             }
-            (u, 1.01 * (e + (sum + table) * magnitude) + inputs.tiny * count)
+            let reach: f64 = z.iter().map(|(z, e)| 1.0 + z.abs() + e).sum();
+            (u, 1.01 * (e + (sum + table) * magnitude) + inputs.tiny * reach)
         })
         .collect();
     let pull = |scale: &dyn Fn(usize) -> f64| -> Vec<(f64, f64)> {
         (0..d)
             .map(|i| {
                 let (mut t, mut e, mut magnitude) = (0.0f64, 0.0f64, 0.0f64);
+                let mut underflow = 0.0;
                 for (j, &(u, radius)) in whitened.iter().enumerate() {
                     let w = whitener(j, i) * scale(j);
                     t = w.mul_add(u, t);
                     e += w.abs() * radius;
                     magnitude += (w * u).abs();
+                    // Of the table of W, of the table of gains, and of either product.
+                    underflow += (u.abs() + radius) * (1.0 + scale(j).abs() + whitener(j, i).abs())
+                        + 1.0
+                        + whitener(j, i).abs();
                 }
-                (t, 1.01 * (e + (sum + 2.0 * table + unit) * magnitude))
+                let rounding = (sum + 2.0 * table + unit) * magnitude;
+                (t, 1.01 * (e + rounding + inputs.tiny * underflow))
             })
             .collect()
     };

@@ -28,6 +28,15 @@ impl<T: Real> Noised<T> {
             (1..count).fold(0, |o, k| if weights.centre[k] > weights.centre[o] { k } else { o });
         let mut all: Vec<Deviations> =
             (0..count).map(|k| self.deviations(components, inputs, k, heaviest)).collect();
+        // The evaluation may take another component for the heaviest; it then knows e_k by that one's radii.
+        let low = weights.centre[heaviest] - weights.radius(heaviest);
+        let may_be = |&o: &usize| o != heaviest && weights.centre[o] + weights.radius(o) >= low;
+        for o in (0..count).filter(may_be) {
+            for (k, e) in all.iter_mut().enumerate() {
+                let other = self.deviations(components, inputs, k, o).radius;
+                e.radius.iter_mut().zip(other).for_each(|(radius, o)| *radius = radius.max(o));
+            }
+        }
         centre(&mut all, weights, inputs);
         let (mut sum, mut bound) = (vec![0.0; d * d], vec![0.0; d * d]);
         let members: Vec<(Vec<f64>, Vec<f64>)> =
@@ -53,7 +62,18 @@ impl<T: Real> Noised<T> {
                     + inputs.tiny * (1.0 + size);
             }
         }
-        bound.into_iter().map(|b| known(1.01 * b)).collect()
+        // `law::posterior` holds deviations to its limit; a value that this may have changed is not bounded.
+        let limit = Self::largest_deviation().to_f64();
+        let held = |e: &Deviations| {
+            e.centre.iter().zip(&e.radius).any(|(centre, radius)| {
+                let inside = centre.abs() + radius < limit;
+                !inside
+            })
+        };
+        if all.iter().zip(&weights.highest).any(|(e, r)| *r > 0.0 && held(e)) {
+            return vec![f64::INFINITY; d * d];
+        }
+        sum.into_iter().zip(bound).map(|(value, b)| known(value, 1.01 * b, inputs)).collect()
     }
 
     /// The two forms of `law::posterior`, and the radius of the one that is taken.
@@ -68,8 +88,12 @@ impl<T: Real> Noised<T> {
         let means = self.law().means();
         let factor = inputs.s * inputs.s / inputs.a;
         let (s_moved, a_moved) = (inputs.s - self.s.to_f64(), inputs.a - self.a.to_f64());
-        let factor_rounding =
-            3.0 * unit + 2.1 * (s_moved / inputs.s).abs() + 1.1 * (a_moved / inputs.a).abs();
+        // The last term: s² and s²/a may be below the smallest normal number.
+        let factor_rounding = 3.0 * unit
+            + 2.1 * (s_moved / inputs.s).abs()
+            + 1.1 * (a_moved / inputs.a).abs()
+            + T::TINY / (inputs.s * inputs.s)
+            + T::TINY / factor;
         let (mut centre, mut radius) = (Vec::new(), Vec::new());
         for i in 0..d {
             let moved = |k: usize| (means[[k, i]] - self.mean[k * d + i].to_f64()).abs();
@@ -78,11 +102,13 @@ impl<T: Real> Noised<T> {
             let (pull, pull_o) = (components[k].precision[i], components[o].precision[i]);
             let by_means = apart.abs() + gain.0.abs() + gain_o.0.abs();
             let by_scores = factor * (pull.0.abs() + pull_o.0.abs());
-            let means_radius = moved(k) + moved(o) + gain.1 + gain_o.1 + 3.0 * unit * by_means;
-            let scores_radius =
-                factor * (pull.1 + pull_o.1) + (factor_rounding + 2.0 * unit) * by_scores;
-            // Near a tie the evaluation in T may take the other form.
-            let tie = 1e-3 * by_means;
+            let means_radius =
+                moved(k) + moved(o) + gain.1 + gain_o.1 + 3.0 * unit * by_means + inputs.tiny;
+            let scores_radius = factor * (pull.1 + pull_o.1)
+                + (factor_rounding + 2.0 * unit) * by_scores
+                + inputs.tiny;
+            // Within the radii of both sizes the evaluation in T may take the other form.
+            let tie = 1.01 * (means_radius + scores_radius);
             let scores = by_scores < by_means;
             centre.push(if scores {
                 factor * (pull_o.0 - pull.0)
@@ -91,7 +117,7 @@ impl<T: Real> Noised<T> {
             });
             radius.push(if k == o {
                 0.0
-            } else if (by_scores - by_means).abs() <= tie {
+            } else if by_scores.is_finite() && (by_scores - by_means).abs() <= tie {
                 means_radius.max(scores_radius)
             } else if scores {
                 scores_radius
@@ -111,7 +137,7 @@ impl<T: Real> Noised<T> {
         let (mut centre, mut radius) = (vec![0.0; d * d], vec![0.0; d * d]);
         let mut on_diagonal = |i: usize, variance: f64| {
             centre[i * d + i] = spread(variance);
-            radius[i * d + i] = table * spread(variance);
+            radius[i * d + i] = table * spread(variance) + inputs.tiny;
         };
         match self.law().covariance() {
             Covariance::Isotropic(v) => (0..d).for_each(|i| on_diagonal(i, v[k])),

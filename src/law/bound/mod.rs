@@ -18,7 +18,7 @@ use super::evaluate::shaped;
 use super::noised::Noised;
 use super::quantity::{Evaluation, Quantity};
 use crate::arith::Real;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use component::{Component, Inputs};
 use weights::Weights;
 
@@ -43,11 +43,8 @@ impl<T: Real> Noised<T> {
         points: ArrayView2<'_, f64>,
         wanted: &[Quantity],
     ) -> Result<Evaluation<f64>> {
+        self.check_points(points)?;
         let (n, d, k) = (points.nrows(), self.dimension(), self.components());
-        if points.ncols() != d {
-            let found = points.shape().to_vec();
-            return Err(Error::Shape { what: "points", found, expected: format!("N×{d}") });
-        }
         let points = points.as_standard_layout();
         let second_order = wanted.contains(&Quantity::Covariance);
         let all: Vec<AtPoint> = points
@@ -88,23 +85,23 @@ impl<T: Real> Noised<T> {
         let noise = score
             .iter()
             .map(|(score, bound)| {
-                inputs.s * bound
-                    + score.abs() * (s_moved + 2.0 * inputs.unit * inputs.s)
-                    + inputs.tiny
+                let rounding = score.abs() * (s_moved + 2.0 * inputs.unit * inputs.s);
+                known(inputs.s * score, inputs.s * bound + rounding + inputs.tiny, &inputs)
             })
-            .map(known)
             .collect();
         AtPoint {
-            log_density: known(weights.log_density.1),
+            log_density: known(weights.log_density.0, weights.log_density.1, &inputs),
             noise,
-            score: score.into_iter().map(|(_, bound)| known(bound)).collect(),
+            score: score.into_iter().map(|(score, bound)| known(score, bound, &inputs)).collect(),
             denoiser: self.denoiser_bounds(&components, &weights, &inputs),
             covariance: if second_order {
                 self.covariance_bounds(&components, &weights, &inputs)
             } else {
                 Vec::new()
             },
-            responsibilities: (0..components.len()).map(|k| known(weights.radius(k))).collect(),
+            responsibilities: (0..components.len())
+                .map(|k| known(weights.centre[k], weights.radius(k), &inputs))
+                .collect(),
         }
     }
 
@@ -117,7 +114,11 @@ impl<T: Real> Noised<T> {
     ) -> Vec<(f64, f64)> {
         (0..inputs.x.len())
             .map(|i| {
-                let terms = components.iter().map(|c| c.precision[i]);
+                let terms = components.iter().map(|c| Term {
+                    centre: c.precision[i].0,
+                    radius: c.precision[i].1,
+                    reach: c.reach[i],
+                });
                 let (mean, bound) = mean_bound(terms, weights, inputs);
                 (-mean, 1.01 * (bound + 2.0 * inputs.unit * mean.abs()))
             })
@@ -138,35 +139,44 @@ impl<T: Real> Noised<T> {
                 let terms = components.iter().enumerate().map(|(k, c)| {
                     let (shifted, (gain, radius)) = (means[[k, i]] - origin, c.gain[i]);
                     let rounding = inputs.unit * (2.0 * shifted.abs() + (shifted + gain).abs());
-                    (shifted + gain, radius + rounding)
+                    Term { centre: shifted + gain, radius: radius + rounding, reach: 0.0 }
                 });
                 let (mean, bound) = mean_bound(terms, weights, inputs);
-                known(1.01 * (bound + inputs.unit * (3.0 * mean.abs() + (origin + mean).abs())))
+                let rounding = inputs.unit * (3.0 * mean.abs() + (origin + mean).abs());
+                known(origin + mean, 1.01 * (bound + rounding), inputs)
             })
             .collect()
     }
+}
+
+/// What one component adds to a mean.
+struct Term {
+    centre: f64,
+    radius: f64,
+    /// What the weight is multiplied with before it meets the term, where the product may underflow.
+    reach: f64,
 }
 
 /// Σ_k r_k t_k in f64, and how far rounding can move it when each t_k has a radius.
 ///
 /// Σ_k (r'_k − r_k)(t_k − c) for any c bounds the change of the weights, since both sum to one.
 fn mean_bound(
-    terms: impl Iterator<Item = (f64, f64)> + Clone,
+    terms: impl Iterator<Item = Term> + Clone,
     weights: &Weights,
     inputs: &Inputs<'_>,
 ) -> (f64, f64) {
-    let mean: f64 = terms.clone().zip(&weights.centre).map(|((t, _), r)| r * t).sum();
+    let mean: f64 = terms.clone().zip(&weights.centre).map(|(t, r)| r * t.centre).sum();
     let mut bound = 0.0;
-    for (k, (t, radius)) in terms.enumerate() {
-        let size = t.abs() + radius;
-        bound += weights.width[k] * (t - mean).abs()
+    for (k, Term { centre, radius, reach }) in terms.enumerate() {
+        let size = centre.abs() + radius;
+        bound += weights.width[k] * (centre - mean).abs()
             + weights.highest[k] * (radius + size * weights.rounding[k])
-            + inputs.tiny * (1.0 + size);
+            + inputs.tiny * (1.0 + size + reach);
     }
     (mean, bound)
 }
 
-/// A bound that could not be formed is infinite.
-fn known(bound: f64) -> f64 {
-    if bound.is_nan() { f64::INFINITY } else { bound }
+/// The bound, or infinity where it could not be formed or where the value may be beyond the format.
+fn known(centre: f64, bound: f64, inputs: &Inputs<'_>) -> f64 {
+    if centre.abs() + bound <= inputs.largest { bound } else { f64::INFINITY }
 }

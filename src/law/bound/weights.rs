@@ -58,7 +58,7 @@ impl Weights {
             .collect();
         let total: f64 = components.iter().map(|c| exponential(below(c))).sum();
         let centre: Vec<f64> = components.iter().map(|c| exponential(below(c)) / total).collect();
-        let term = term_roundings(components, inputs.unit, largest);
+        let term = term_roundings(components, inputs, largest);
         let of_total: f64 = term.iter().zip(&highest).map(|(t, r)| t * r).sum::<f64>() * 1.01;
         let log_total = ln::ln::<f64, Hardware>(total);
         let log_density = (largest + log_total) + reference;
@@ -98,16 +98,17 @@ impl Weights {
 ///
 /// The arguments of the exponentials that scale a term add up to l_k − M and each is rounded once; each
 /// exponential is within 1 ULP (2U); there are at most 64 additions in its block, and two products, an
-/// exponential and an addition for each later block.
-fn term_roundings(components: &[Component], unit: f64, largest: f64) -> Vec<f64> {
+/// exponential and an addition for each later block. A far point adds all its terms in one chain.
+fn term_roundings(components: &[Component], inputs: &Inputs<'_>, largest: f64) -> Vec<f64> {
     let blocks = components.len().div_ceil(COMPONENT_BLOCK) as f64;
-    let additions = components.len().min(COMPONENT_BLOCK) as f64;
+    let chain = if inputs.far { components.len() } else { COMPONENT_BLOCK };
+    let additions = components.len().min(chain) as f64;
     components
         .iter()
         .map(|c| {
             // A weight below the format's smallest number is covered by the absolute term instead.
             let below = (largest - c.logit.0).min(LARGEST_RADIUS * 4.0) + 2.0 * c.logit.1.min(1.0);
-            1.01 * unit * (below + additions + 6.0 + 6.0 * blocks)
+            1.01 * inputs.unit * (below + additions + 6.0 + 6.0 * blocks)
         })
         .collect()
 }
