@@ -54,7 +54,7 @@ impl<'a> Inputs<'a> {
         let largest_of = |m: f64, x: &f64| m.max(x.abs());
         let reach = x.iter().fold(0.0, largest_of);
         // The evaluation compares the rounded point, which may be on the other side by one rounding.
-        let far = !(1.01 * reach <= law.safe_radius.to_f64());
+        let far = 1.01 * reach > law.safe_radius.to_f64();
         let inverse_scale = if far {
             // `Noised::far_scale` quarters until a quarter of this is at most 1, so it stops above a quarter of it.
             1.01 * (reach + a.max(1.0) * law.law().means().iter().fold(0.0, largest_of)).max(1.0)
