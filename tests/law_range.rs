@@ -35,7 +35,7 @@ fn everything<T: Real>(law: &Mixture, channel: Channel, x: &[f64]) -> Vec<T> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
 
     #[test]
     fn every_quantity_is_finite_at_every_finite_point(

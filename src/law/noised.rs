@@ -272,7 +272,8 @@ fn full_within<T: Real>(covariance: &FullCovariance, channel: Channel) -> Vec<T>
 
 /// The largest ‖x‖∞ for which every intermediate of the evaluation is at most T's largest number.
 ///
-/// With g² = 1/v_min, ζ = ‖x‖∞ + a·max|μ| and G = max(aλ/v): the whitened square is at most g²dζ², a
+/// With g² = 1/v_min, ζ = ‖x‖∞ + a·max|μ| and G = max(aλ/v): the whitened square is at most g²dζ² (and the isotropic
+/// form sums ‖z‖² ≤ dζ² before it multiplies by 1/v, so g² counts as at least 1), a
 /// precision product at most g²√d·ζ, a denoised summand at most 2max|μ| + G√d·ζ; sums over K
 /// components of at most K times as much. Sixteen leaves room for the rounding of all of them.
 fn safe_radius<T: Real>(law: &Mixture, channel: Channel) -> f64 {
@@ -293,7 +294,7 @@ fn safe_radius<T: Real>(law: &Mixture, channel: Channel) -> f64 {
     let room = T::MAX.to_f64() / 16.0;
     let largest_mean = law.means().iter().fold(0.0f64, |m, x| m.max(x.abs()));
     // Two roots, since the product of the two may leave f64's range.
-    let square = room.sqrt() * (lowest / d).sqrt();
+    let square = room.sqrt() * (lowest.min(1.0) / d).sqrt();
     let product = room / (k * d.sqrt()) * lowest;
     let denoised = (room / k - 2.0 * largest_mean) / (gain * d.sqrt()).max(1.0);
     let limit = square.min(product).min(denoised);
