@@ -17,6 +17,7 @@ pub mod ln;
 pub mod matrix;
 pub mod philox;
 mod polynomial;
+pub mod product;
 pub mod random;
 pub mod real;
 pub mod scalar;

@@ -4,6 +4,8 @@
 
 pub mod affine;
 pub mod exact;
+pub mod levelled;
+pub mod trainable;
 
 use ndarray::{Array2, ArrayView2};
 
@@ -13,6 +15,8 @@ use crate::error::{Error, Result};
 
 pub use affine::Affine;
 pub use exact::Exact;
+pub use levelled::{AtLevel, Choose, Cotangent, Levelled};
+pub use trainable::{Block, Tensor, Trainable};
 
 /// A batch of predictions at one channel: D̂ and ε̂, both N×d, with x = a·D̂ + s·ε̂ up to rounding.
 ///
