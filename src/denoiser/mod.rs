@@ -3,8 +3,10 @@
 //! Floor 3. Uses `arith`, `channel`, `error`. Spec: T1, T2, T3.
 
 pub mod affine;
+mod cotangents;
 pub mod exact;
 pub mod levelled;
+pub mod mixture;
 pub mod trainable;
 
 use ndarray::{Array2, ArrayView2};
@@ -16,6 +18,7 @@ use crate::error::{Error, Result};
 pub use affine::Affine;
 pub use exact::Exact;
 pub use levelled::{AtLevel, Choose, Cotangent, Levelled};
+pub use mixture::{MixtureDenoiser, Variances};
 pub use trainable::{Block, Tensor, Trainable};
 
 /// A batch of predictions at one channel: D̂ and ε̂, both N×d, with x = a·D̂ + s·ε̂ up to rounding.
