@@ -3,6 +3,7 @@
 //! Floor 3. Uses `arith`, `channel`, `error`. Spec: T1, T2, T3.
 
 pub mod affine;
+pub mod affine_levels;
 mod cotangents;
 pub mod exact;
 pub mod levelled;
@@ -16,6 +17,7 @@ use crate::channel::Channel;
 use crate::error::{Error, Result};
 
 pub use affine::Affine;
+pub use affine_levels::AffineLevels;
 pub use exact::Exact;
 pub use levelled::{AtLevel, Choose, Cotangent, Levelled};
 pub use mixture::{MixtureDenoiser, Variances};

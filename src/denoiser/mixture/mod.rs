@@ -213,25 +213,32 @@ impl<T: Real> MixtureDenoiser<T> {
         let (logits, rest) = parameters.split_at(k);
         let (means, log_variances) = rest.split_at(k * d);
         let most = T::MAX.to_f64() / 16.0;
-        check_entries("logits", logits, 1, most, "at most a sixteenth of the format's range")?;
+        check_entries("logits", logits, None, most, "at most a sixteenth of the format's range")?;
         let most = largest_to_the::<T>(0.7);
-        check_entries("means", means, d, most, "at most the format's largest number to the 0.7")?;
+        check_entries(
+            "means",
+            means,
+            Some(d),
+            most,
+            "at most the format's largest number to the 0.7",
+        )?;
         let most = 0.4 * ln(T::MAX.to_f64());
-        check_entries("log_variances", log_variances, width, most, "at most 0.4 of ln(largest)")
+        let columns = (self.variances == Variances::Diagonal).then_some(d);
+        check_entries("log_variances", log_variances, columns, most, "at most 0.4 of ln(largest)")
     }
 }
 
-/// Refuses the first entry that is not finite or larger than `most`; rows of `width` numbers.
+/// Refuses the first entry that is not finite or larger than `most`; it has one index, or two where there are `columns`.
 fn check_entries<T: Real>(
     what: &'static str,
     entries: &[T],
-    width: usize,
+    columns: Option<usize>,
     most: f64,
     expected: &'static str,
 ) -> Result<()> {
     for (at, entry) in entries.iter().enumerate() {
         let value = entry.to_f64();
-        let index = || if width == 1 { vec![at] } else { vec![at / width, at % width] };
+        let index = || columns.map_or(vec![at], |columns| vec![at / columns, at % columns]);
         if !value.is_finite() {
             return Err(Error::NotFinite { what, index: index(), value });
         }

@@ -196,8 +196,8 @@ impl<T: Real> Row<'_, T> {
         let mut sum = T::ZERO;
         for i in 0..d {
             let centred = self.centred::<M>(found, delta, k, i) - found.denoised[i];
-            let pulled = self.table.pull[self.at(k, i)];
-            let noise = M::mul_add(pulled, delta[k * d + i], -found.noise[i]);
+            // Rounded before it is subtracted: exactly 0 where one component has all the weight.
+            let noise = self.table.pull[self.at(k, i)] * delta[k * d + i] - found.noise[i];
             sum = M::mul_add(w[i], noise, M::mul_add(v[i], centred, sum));
         }
         found.weights[k] * sum / found.scale
@@ -294,7 +294,6 @@ impl<T: Real> Row<'_, T> {
         k: usize,
         gradient: &mut [T],
     ) {
-        let curve = T::HALF * (slope / scale);
         let mut sum = T::ZERO;
         for (i, &delta) in delta.iter().take(self.x.len()).enumerate() {
             let at = self.at(k, i);
@@ -302,7 +301,8 @@ impl<T: Real> Row<'_, T> {
             let data = self.table.gain[at] * self.table.rest[at] * v[i];
             let own = M::mul_add(-(self.table.pull[at] * share), w[i], data);
             let excess = M::mul_add(delta * self.table.precision[at], delta, -(scale * scale));
-            let term = M::mul_add(curve * share, excess, weight * (delta * own) / scale);
+            let curve = T::HALF * share * slope * excess;
+            let term = (curve + weight * (delta * own)) / scale;
             if self.width == 1 {
                 sum += term;
             } else {
