@@ -11,7 +11,6 @@ use super::table::Table;
 use crate::arith::{MulAdd, Real, exp};
 
 /// What every pass over a row needs: the parameters' means, the tables of its level, and the point.
-#[derive(Clone, Copy)]
 pub(super) struct Row<'a, T> {
     pub means: &'a [T],
     pub table: &'a Table<T>,
@@ -21,7 +20,6 @@ pub(super) struct Row<'a, T> {
 }
 
 /// What a forward pass finds of a row.
-#[derive(Clone, Copy)]
 pub(super) struct Found<'a, T> {
     /// c.
     pub scale: T,
