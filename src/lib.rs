@@ -38,6 +38,7 @@ pub mod error;
 pub mod figure;
 pub mod format;
 pub mod law;
+pub mod objective;
 pub mod report;
 pub mod sampler;
 pub mod tweedie;

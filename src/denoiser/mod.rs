@@ -4,7 +4,9 @@
 
 pub mod affine;
 pub mod exact;
+pub mod head;
 pub mod levelled;
+pub mod mlp;
 pub mod trainable;
 
 use ndarray::{Array2, ArrayView2};
@@ -15,7 +17,9 @@ use crate::error::{Error, Result};
 
 pub use affine::Affine;
 pub use exact::Exact;
+pub use head::Head;
 pub use levelled::{AtLevel, Choose, Cotangent, Levelled};
+pub use mlp::Mlp;
 pub use trainable::{Block, Tensor, Trainable};
 
 /// A batch of predictions at one channel: D̂ and ε̂, both N×d, with x = a·D̂ + s·ε̂ up to rounding.
