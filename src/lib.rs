@@ -41,6 +41,7 @@ pub mod law;
 pub mod objective;
 pub mod report;
 pub mod sampler;
+pub mod train;
 pub mod tweedie;
 
 pub use error::{Error, Result};

@@ -7,6 +7,7 @@ pub mod exact;
 pub mod head;
 pub mod levelled;
 pub mod mlp;
+pub mod model;
 pub mod trainable;
 
 use ndarray::{Array2, ArrayView2};
@@ -20,6 +21,7 @@ pub use exact::Exact;
 pub use head::Head;
 pub use levelled::{AtLevel, Choose, Cotangent, Levelled};
 pub use mlp::Mlp;
+pub use model::{Model, ModelSpec, Stored};
 pub use trainable::{Block, Tensor, Trainable};
 
 /// A batch of predictions at one channel: D̂ and ε̂, both N×d, with x = a·D̂ + s·ε̂ up to rounding.

@@ -98,6 +98,13 @@ impl<T: Real> Mlp<T> {
         Mlp::new(architecture, parameters)
     }
 
+    /// The tensors of a network of this architecture.
+    ///
+    /// Errors: `Error::Domain` for a size that is 0 or too large.
+    pub fn tensors_of(architecture: &Architecture) -> Result<Vec<Tensor>> {
+        Ok(Layout::new(architecture)?.tensors())
+    }
+
     /// What it is, apart from its parameters.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture
