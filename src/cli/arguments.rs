@@ -31,6 +31,8 @@ pub(super) enum Command {
     Eval(Eval),
     /// Sample with the exact denoiser of a law, or from the law itself.
     Sample(Sample),
+    /// Train a denoiser by a configuration.
+    Train(Train),
     /// Say what this build holds, or what a law is.
     Info(Info),
 }
@@ -180,6 +182,19 @@ pub(super) struct Sample {
     /// The .npz to write: `points` (N×d).
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Train {
+    /// The configuration, TOML; keys that are left out have the defaults that `config.toml` then shows.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Where the run is kept: config.toml, checkpoint.safetensors, model.safetensors, metrics.csv, error.csv, report.html.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Go on from the checkpoint in DIR, to the same bits as a run that was not stopped.
+    #[arg(long)]
+    pub resume: bool,
 }
 
 #[derive(Debug, Args)]

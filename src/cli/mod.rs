@@ -9,6 +9,7 @@ mod claims;
 mod eval;
 mod info;
 mod sample;
+mod train;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Claims(options) => claims::run(&options),
         Command::Eval(options) => eval::run(&options),
         Command::Sample(options) => sample::run(&options),
+        Command::Train(options) => train::run(&options),
         Command::Info(options) => info::run(&options),
     })
 }

@@ -41,7 +41,7 @@ pub enum ModelSpec {
 }
 
 /// A model that can be written to a file and made from one.
-pub trait Stored<T: Real>: Trainable<T> {
+pub trait Stored<T: Real>: Trainable<T> + Clone {
     /// What it is.
     fn spec(&self) -> ModelSpec;
 

@@ -5,4 +5,12 @@
 //!
 //! Floor 5. Uses `arith`, `attack`, `channel`, `denoiser`, `error`, `format`, `law`, `objective`, `tweedie`. Spec: E1, T4, N3.
 
+pub mod batch;
+pub mod checkpoint;
+pub mod config;
+mod lines;
+pub mod measure;
 pub mod optimizer;
+pub mod plan;
+pub mod run;
+pub mod step;

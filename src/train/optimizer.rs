@@ -163,8 +163,8 @@ impl<T: Real> State<T> {
         .sqrt();
         if !norm.is_finite() {
             return Err(Error::NotFinite {
-                what: "gradient's norm at step ",
-                index: vec![self.step as usize],
+                what: "gradient's norm",
+                index: Vec::new(),
                 value: norm,
             });
         }

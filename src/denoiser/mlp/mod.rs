@@ -79,23 +79,12 @@ impl<T: Real> Mlp<T> {
         Ok(mlp)
     }
 
-    /// A network to start training from: weights N(0, 1/fan-in), biases 0, the tensor of index i from stream i of the
-    /// seed. (LeCun et al. 1998.) Drawn in f64 and rounded, so that f32 and f64 start alike.
+    /// A network to start training from: [`initial`], streams from 0 on.
     ///
     /// Errors: as `new`.
     pub fn initial(architecture: Architecture, seed: u64) -> Result<Self> {
-        let layout = Layout::new(&architecture)?;
-        let mut parameters = Vec::with_capacity(layout.len());
-        for (stream, tensor) in layout.tensors().iter().enumerate() {
-            let mut drawn = vec![0.0; tensor.len()];
-            if let [_, inputs] = tensor.shape[..] {
-                fill_normal(seed, stream as u64, 0, &mut drawn);
-                let deviation = 1.0 / (inputs as f64).sqrt();
-                drawn.iter_mut().for_each(|z| *z *= deviation);
-            }
-            parameters.extend(drawn.into_iter().map(T::from_f64));
-        }
-        Mlp::new(architecture, parameters)
+        let tensors = Mlp::<T>::tensors_of(&architecture)?;
+        Mlp::new(architecture, initial(&tensors, seed, 0))
     }
 
     /// The tensors of a network of this architecture.
@@ -152,6 +141,22 @@ impl<T: Real> Mlp<T> {
         );
         self.turned = turned;
     }
+}
+
+/// Parameters to start training from: matrices N(0, 1/fan-in), the tensor of index i from stream `first_stream` + i
+/// of the seed; the rest 0. (LeCun et al. 1998.) Drawn in f64 and rounded, so that f32 and f64 start alike.
+pub fn initial<T: Real>(tensors: &[Tensor], seed: u64, first_stream: u64) -> Vec<T> {
+    let mut parameters = Vec::new();
+    for (stream, tensor) in tensors.iter().enumerate() {
+        let mut drawn = vec![0.0; tensor.len()];
+        if let [_, inputs] = tensor.shape[..] {
+            fill_normal(seed, first_stream.wrapping_add(stream as u64), 0, &mut drawn);
+            let deviation = 1.0 / (inputs as f64).sqrt();
+            drawn.iter_mut().for_each(|z| *z *= deviation);
+        }
+        parameters.extend(drawn.into_iter().map(T::from_f64));
+    }
+    parameters
 }
 
 fn transposed<T: Real>(weights: &[T], rows: usize, columns: usize) -> Vec<T> {

@@ -282,7 +282,11 @@ fn columns_of<T>(entries: &[T], columns: usize) -> Strided<'_, T> {
 
 #[inline(always)]
 fn repeated<T: Real>(row: &[T], times: usize) -> Vec<T> {
-    row.iter().copied().cycle().take(row.len() * times).collect()
+    let mut out = Vec::with_capacity(row.len() * times);
+    for _ in 0..times {
+        out.extend_from_slice(row);
+    }
+    out
 }
 
 #[inline(always)]
