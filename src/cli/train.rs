@@ -2,6 +2,7 @@
 //!
 //! Floor 9. Uses `train`, `denoiser`, `report`.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::time::Instant;
 
@@ -12,9 +13,11 @@ use super::{HOLDS, complain, say};
 use crate::arith::Real;
 use crate::denoiser::{Mlp, ModelSpec, Stored};
 use crate::error::{Error, Result};
+use crate::report;
 use crate::train::config::Config;
+use crate::train::measure::DEVIATIONS;
 use crate::train::plan::Plan;
-use crate::train::run::{Begin, Progress, run as train};
+use crate::train::run::{Begin, ERRORS, Progress, errors_of, run as train};
 
 /// Lines of progress where there is no terminal.
 const LINES: u64 = 10;
@@ -65,10 +68,28 @@ fn of_model<T: Real, M: Stored<T>>(options: &Train, plan: &Plan, spec: &ModelSpe
     let model = train(plan, model, &options.out, begin, &progress)?;
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
-    say(&format!(
-        "parameters {}, steps {}, seconds {seconds:.1}\n",
-        model.parameters().len(),
-        plan.config.steps
-    ));
+    let parameters = model.parameters().len();
+    report::run::write::<T, M>(&options.out, plan, &model, parameters)?;
+    let errors = errors_of(&options.out.join(ERRORS))?;
+    say(&summary(plan, parameters, seconds, &errors));
+    say(&format!("Report: {}\n", options.out.join("report.html").display()));
     Ok(())
+}
+
+/// What was learned, level by level, and what it took.
+fn summary(plan: &Plan, parameters: usize, seconds: f64, errors: &[Vec<f64>]) -> String {
+    let last = errors.last().map_or(0.0, |row| row[0]);
+    let mut out = String::from("         a          s     E|D-D*|^2           +-        floor\n");
+    for row in errors.iter().filter(|row| row[0] == last) {
+        let width = DEVIATIONS * row[4];
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "{:>10.3e} {:>10.3e} {:>13.3e} {width:>12.3e} {:>12.3e}",
+            row[1], row[2], row[3], row[5]
+        );
+    }
+    let _ =
+        writeln!(out, "parameters {parameters}, steps {}, seconds {seconds:.1}", plan.config.steps);
+    out
 }

@@ -31,11 +31,22 @@ pub fn up_to(path: &Path, header: &str, keep: impl Fn(u64) -> bool) -> Result<St
     Ok(kept)
 }
 
-/// The numbers of a table's lines, the header left out; what is no number is NaN.
+/// The numbers of a table's lines, as many as the header has names; what is no number is NaN.
 ///
-/// Errors: as `up_to`.
+/// Errors: as `up_to`, and where a line has another number of fields.
 pub fn numbers(path: &Path, header: &str) -> Result<Vec<Vec<f64>>> {
     let text = up_to(path, header, |_| true)?;
-    let parse = |line: &str| line.split(',').map(|x| x.parse().unwrap_or(f64::NAN)).collect();
-    Ok(text.lines().skip(1).map(parse).collect())
+    let fields = header.split(',').count();
+    let mut rows = Vec::new();
+    for (i, line) in text.lines().enumerate().skip(1) {
+        let row: Vec<f64> = line.split(',').map(|x| x.parse().unwrap_or(f64::NAN)).collect();
+        if row.len() != fields {
+            return Err(Error::File {
+                path: path.display().to_string(),
+                reason: format!("line {} has {} fields: expected {fields}", i + 1, row.len()),
+            });
+        }
+        rows.push(row);
+    }
+    Ok(rows)
 }

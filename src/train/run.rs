@@ -138,6 +138,20 @@ fn located(step: u64, error: Error) -> Error {
     }
 }
 
+/// The numbers of a run's `metrics.csv`, a step each.
+///
+/// Errors: `Error::File`.
+pub fn metrics_of(path: &Path) -> Result<Vec<Vec<f64>>> {
+    lines::numbers(path, METRICS_HEADER)
+}
+
+/// The numbers of a run's `error.csv`, a measurement at a level each.
+///
+/// Errors: `Error::File`.
+pub fn errors_of(path: &Path) -> Result<Vec<Vec<f64>>> {
+    lines::numbers(path, ERRORS_HEADER)
+}
+
 struct Files {
     directory: PathBuf,
     config: PathBuf,
