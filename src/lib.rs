@@ -30,6 +30,7 @@
 //! derives the bounds.
 
 pub mod arith;
+pub mod attack;
 pub mod channel;
 pub mod claims;
 pub mod cli;
