@@ -34,7 +34,7 @@ impl Norm {
         }
     }
 
-    /// ‖row‖, never below it and at most 7·2⁻⁵³ of it above (one subnormal step below the normal range; infinite where
+    /// ‖row‖, never below it and at most 7·2⁻⁵³ of it above (two subnormal steps below the normal range; infinite where
     /// it passes the largest f64). Exact for ℓ∞ and where at most one entry is not 0. NaN where an entry is.
     ///
     /// Spec: N4.
