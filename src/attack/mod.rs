@@ -7,6 +7,7 @@
 //! Floor 5. Uses `arith`, `channel`, `law`, `denoiser`, `error`; `attack::trajectory` alone also `sampler`, which uses
 //! nothing of this room. Spec: E4, N3, N4.
 
+pub mod affine;
 mod exact;
 mod inner;
 mod norm;
@@ -14,6 +15,7 @@ mod pgd;
 mod project;
 mod random;
 mod settings;
+pub mod trajectory;
 
 pub use inner::{Inner, InnerObjective, Units};
 pub use norm::Norm;
