@@ -94,7 +94,7 @@ pub fn largest_effect(norm: Norm, matrix: ArrayView2<'_, f64>, radius: f64) -> R
     // 0·∞ where the factor overflows is NaN, which `max` drops.
     let lower = outward(found.lower, -1.0).next_down().max(0.0).min(f64::MAX);
     let upper = outward(found.upper, 1.0);
-    let zero = radius == 0.0 || found.upper == 0.0;
+    let zero = radius == 0.0 || matrix.iter().all(|b| *b == 0.0);
     let upper = if zero { 0.0 } else { upper.next_up() };
     Ok(Largest { lower, upper, at: found.at.mapv(|x| x * radius) })
 }
