@@ -8,7 +8,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use super::exact::{exponent, scale};
-use super::inner::{Inner, Units};
+use super::inner::Inner;
 use super::norm::Norm;
 use crate::arith::Real;
 use crate::arith::eigen::symmetric_eigen;
@@ -16,6 +16,7 @@ use crate::arith::matrix::multiply;
 use crate::channel::Channel;
 use crate::denoiser::{Affine, check_finite};
 use crate::error::{Error, Result};
+use crate::objective::Units;
 
 /// The largest dimension in which every vertex of the ℓ∞ box is visited: 2¹⁹ of them, a vertex and its opposite being
 /// one.

@@ -1,16 +1,18 @@
 //! The inner objective: what a perturbation does to a prediction, as a value and a gradient in ω.
 //!
-//! Floor 5. Uses `arith`, `channel`, `denoiser`, `error`. Spec: E4, N2.
+//! Floor 5. Uses `arith`, `channel`, `denoiser`, `error`, `objective`. Spec: E4, N2.
 
 use std::fmt;
 use std::str::FromStr;
 
 use ndarray::{Array1, Array2, ArrayView2, Zip};
 
-use crate::arith::{Isa, Kernel, MulAdd, Real, dot};
+use crate::arith::{Real, dot};
 use crate::denoiser::levelled::check_rows;
 use crate::denoiser::{Cotangent, Levelled, Prediction, check_finite};
 use crate::error::{Error, Result};
+use crate::objective::Units;
+use crate::objective::consistency::perturbed;
 
 /// Whose squared length an attack makes large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,15 +21,6 @@ pub enum Inner {
     PredictionDifference,
     /// R(x, ω) = Q − ω: consistent with the equivariance loss.
     Residual,
-}
-
-/// What a perturbation is added to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Units {
-    /// To the noise: x' = x + s·ω = a·x₀ + s·(ε + ω).
-    Noise,
-    /// To the point: x' = x + ω.
-    Input,
 }
 
 /// The inner objective at the points of a batch, a row a point.
@@ -85,13 +78,7 @@ impl<'a, T: Real, L: Levelled<T> + ?Sized> InnerObjective<'a, T, L> {
     ///
     /// Errors: `Error::Shape` where ω has not the shape of x; `Error::NotFinite` where a point leaves the range.
     pub fn perturbed(&self, omega: ArrayView2<'_, T>) -> Result<Array2<T>> {
-        check_shape("perturbation", omega, self.x.dim())?;
-        let mut point = self.x.as_standard_layout().into_owned();
-        let omega = omega.as_standard_layout();
-        let factors: Vec<T> = self.local.channels().iter().map(|c| self.factor(c.s())).collect();
-        if let (Some(point), Some(omega)) = (point.as_slice_mut(), omega.as_slice()) {
-            add_scaled(&factors, omega, point);
-        }
+        let point = perturbed(self.local.channels(), self.units, self.x, omega)?;
         check_finite("perturbed point", point.view())?;
         Ok(point)
     }
@@ -207,33 +194,6 @@ pub(super) fn check_shape<T>(
     Err(Error::Shape { what, found: values.shape().to_vec(), expected })
 }
 
-/// Row n of `sum` += factor_n·(row n of `values`), one fma an entry; both N×d, N the number of factors.
-pub(super) fn add_scaled<T: Real>(factors: &[T], values: &[T], sum: &mut [T]) {
-    Isa::best().run(AddScaled { factors, values, sum });
-}
-
-struct AddScaled<'a, T> {
-    factors: &'a [T],
-    values: &'a [T],
-    sum: &'a mut [T],
-}
-
-impl<T: Real> Kernel for AddScaled<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<M: MulAdd>(self) {
-        let width = self.sum.len() / self.factors.len().max(1);
-        let rows =
-            self.sum.chunks_exact_mut(width.max(1)).zip(self.values.chunks_exact(width.max(1)));
-        for ((sum, values), &factor) in rows.zip(self.factors) {
-            for (sum, &value) in sum.iter_mut().zip(values) {
-                *sum = M::mul_add(factor, value, *sum);
-            }
-        }
-    }
-}
-
 impl Inner {
     /// The names that `from_str` reads.
     pub const NAMES: [&'static str; 2] = ["prediction-difference", "residual"];
@@ -256,32 +216,6 @@ impl FromStr for Inner {
             "prediction-difference" => Ok(Inner::PredictionDifference),
             "residual" => Ok(Inner::Residual),
             _ => unknown("inner objective", name, Inner::NAMES),
-        }
-    }
-}
-
-impl Units {
-    /// The names that `from_str` reads.
-    pub const NAMES: [&'static str; 2] = ["noise", "input"];
-}
-
-impl fmt::Display for Units {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Units::Noise => Units::NAMES[0],
-            Units::Input => Units::NAMES[1],
-        })
-    }
-}
-
-impl FromStr for Units {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "noise" => Ok(Units::Noise),
-            "input" => Ok(Units::Input),
-            _ => unknown("units", name, Units::NAMES),
         }
     }
 }

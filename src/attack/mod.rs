@@ -17,7 +17,8 @@ mod random;
 mod settings;
 pub mod trajectory;
 
-pub use inner::{Inner, InnerObjective, Units};
+pub use crate::objective::Units;
+pub use inner::{Inner, InnerObjective};
 pub use norm::Norm;
 pub use pgd::{Attacked, perturb_at};
 pub use random::{Address, Shape};

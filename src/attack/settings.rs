@@ -2,10 +2,11 @@
 //!
 //! Floor 5. Uses `attack::{inner, norm, random}`, `error`. Spec: E4.
 
-use super::inner::{Inner, Units};
+use super::inner::Inner;
 use super::norm::Norm;
 use super::random::Shape;
 use crate::error::{Error, Result};
+use crate::objective::Units;
 
 /// How far one step goes before the projection, in the norm of the attack.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,7 +8,6 @@ use std::cell::Cell;
 use ndarray::{Array1, Array2, ArrayView2};
 
 use super::exact::floor_to;
-use super::inner::{Units, add_scaled};
 use super::norm::Norm;
 use super::pgd::perturb_at;
 use super::random::Address;
@@ -17,6 +16,7 @@ use crate::arith::Real;
 use crate::channel::{Channel, Steps};
 use crate::denoiser::Denoiser;
 use crate::error::{Error, Result};
+use crate::objective::consistency::perturbed;
 use crate::sampler::{End, Method, Options, Run, sample};
 
 /// The states that are perturbed. State k is the one that step k starts from, at channel k of the table: 0 is the
@@ -142,20 +142,11 @@ impl TrajectoryAttack {
         seed: u64,
         k: usize,
     ) -> Result<Array2<T>> {
-        let mut state = state.as_standard_layout().into_owned();
         let radii = vec![floor_to(self.eps); state.nrows()];
         let address = Address { seed, stream: (1 << 47) + k as u64, first_row: 0 };
         let found = perturb_at(&self.attack, denoiser, channel, state.view(), &radii, address)?;
-        let factor = match self.attack.settings().units {
-            Units::Noise => T::from_f64(channel.s()),
-            Units::Input => T::ONE,
-        };
-        let factors = vec![factor; state.nrows()];
-        if let (Some(state), Some(omega)) =
-            (state.as_slice_mut(), found.perturbation.as_standard_layout().as_slice())
-        {
-            add_scaled(&factors, omega, state);
-        }
-        Ok(state)
+        let channels = vec![channel; state.nrows()];
+        let units = self.attack.settings().units;
+        perturbed(&channels, units, state.view(), found.perturbation.view())
     }
 }

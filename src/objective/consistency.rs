@@ -4,11 +4,11 @@
 
 use std::str::FromStr;
 
-use ndarray::{Array2, ArrayView2, Zip};
+use ndarray::{Array2, ArrayView2};
 
 use super::{Mix, Weighting, check_shape, check_values, squares};
-use crate::arith::Real;
 use crate::arith::wide::Wide;
+use crate::arith::{Isa, Kernel, MulAdd, Real};
 use crate::channel::Channel;
 use crate::denoiser::{Cotangent, Prediction};
 use crate::error::{Error, Result};
@@ -234,20 +234,49 @@ impl Consistency {
     }
 }
 
-/// x′ = x + h·ω, a product and a sum a coordinate.
+/// x′ = x + h·ω, one fused multiply–add a coordinate, h rounded to the scalar.
+///
+/// Errors: `Error::Shape`.
 pub fn perturbed<T: Real>(
     channels: &[Channel],
     units: Units,
     x: ArrayView2<'_, T>,
     omega: ArrayView2<'_, T>,
 ) -> Result<Array2<T>> {
-    check_shape("x", channels, omega.ncols(), x)?;
-    check_shape("perturbation", channels, omega.ncols(), omega)?;
-    let mut moved = x.to_owned();
-    for ((mut row, omega), &channel) in moved.rows_mut().into_iter().zip(omega.rows()).zip(channels)
-    {
-        let h = T::from_f64(units.scale(channel));
-        Zip::from(&mut row).and(omega).for_each(|x, &omega| *x += h * omega);
+    check_shape("x", channels, x.ncols(), x)?;
+    check_shape("perturbation", channels, x.ncols(), omega)?;
+    let mut point = x.as_standard_layout().into_owned();
+    let omega = omega.as_standard_layout();
+    let factors: Vec<T> = channels.iter().map(|&c| T::from_f64(units.scale(c))).collect();
+    if let (Some(point), Some(omega)) = (point.as_slice_mut(), omega.as_slice()) {
+        add_scaled(&factors, omega, point);
     }
-    Ok(moved)
+    Ok(point)
+}
+
+/// Row n of `sum` += factor_n·(row n of `values`), one fma an entry; both N×d, N the number of factors.
+pub(crate) fn add_scaled<T: Real>(factors: &[T], values: &[T], sum: &mut [T]) {
+    Isa::best().run(AddScaled { factors, values, sum });
+}
+
+struct AddScaled<'a, T> {
+    factors: &'a [T],
+    values: &'a [T],
+    sum: &'a mut [T],
+}
+
+impl<T: Real> Kernel for AddScaled<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: MulAdd>(self) {
+        let width = self.sum.len() / self.factors.len().max(1);
+        let rows =
+            self.sum.chunks_exact_mut(width.max(1)).zip(self.values.chunks_exact(width.max(1)));
+        for ((sum, values), &factor) in rows.zip(self.factors) {
+            for (sum, &value) in sum.iter_mut().zip(values) {
+                *sum = M::mul_add(factor, value, *sum);
+            }
+        }
+    }
 }
