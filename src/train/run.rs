@@ -13,7 +13,7 @@ use super::batch::Table;
 use super::measure::{Measured, against_truth, levels};
 use super::optimizer::State;
 use super::plan::Plan;
-use super::step::{Losses, gradient};
+use super::step::{Losses, Workspace, gradient};
 use super::{checkpoint, lines};
 use crate::arith::Real;
 use crate::denoiser::model::{StoredText, write_model};
@@ -44,7 +44,7 @@ pub struct Progress {
     pub steps: u64,
     /// The last step's losses.
     pub losses: Losses,
-    /// The last measurement against the truth: the mean over its levels of E‖D̂ − D*‖², in units of the floor's mean.
+    /// The last measurement against the truth: `relative`.
     pub error: Option<f64>,
 }
 
@@ -77,13 +77,15 @@ pub fn run<T: Real, M: Stored<T>>(
     let table = Table::new(plan, &model)?;
     let (steps, output) = (plan.config.steps, &plan.config.output);
     let mut parameters = model.parameters().to_vec();
+    let mut room = Workspace::new(parameters.len(), plan.config.batch);
     let mut error = None;
     while state.step < steps {
         let step = state.step;
         let at = |error: Error| located(step, error);
-        let (losses, gradient) = gradient(plan, &model, &table, step).map_err(at)?;
+        let losses = gradient(plan, &model, &table, step, &mut room).map_err(at)?;
         let rate = plan.optimizer.rate(step, steps);
-        let norm = state.advance(&plan.optimizer, steps, &mut parameters, &gradient).map_err(at)?;
+        let norm =
+            state.advance(&plan.optimizer, steps, &mut parameters, room.gradient()).map_err(at)?;
         model.set_parameters(&parameters).map_err(at)?;
         if step.is_multiple_of(output.metrics_every) || state.step == steps {
             records.metrics(step, losses, norm, rate);
@@ -123,10 +125,13 @@ pub fn measure<T: Real, M: Trainable<T> + Clone>(
     )
 }
 
-/// Σ errors/Σ floors; over the errors alone where the floors are 0.
+/// Σ w·error/Σ w·floor over the levels of a measurement, w = a²/s²: by how much the mean noise loss is above that of the
+/// exact denoiser, as a part of it. Σ w·error where the floors are 0.
 pub fn relative(measured: &[Measured]) -> f64 {
-    let error: f64 = measured.iter().map(|m| m.error).sum();
-    let floor: f64 = measured.iter().map(|m| m.floor).sum();
+    let sum = |of: fn(&Measured) -> f64| -> f64 {
+        measured.iter().map(|m| m.channel.signal_to_noise() * of(m)).sum()
+    };
+    let (error, floor) = (sum(|m| m.error), sum(|m| m.floor));
     if floor > 0.0 { error / floor } else { error }
 }
 

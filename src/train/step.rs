@@ -41,7 +41,29 @@ impl Losses {
     }
 }
 
-/// The mean loss of a step's rows and its gradient with respect to the parameters.
+/// Room for the gradients of a group of blocks, kept from step to step.
+pub struct Workspace<T> {
+    total: Vec<T>,
+    blocks: Vec<Vec<T>>,
+}
+
+impl<T: Real> Workspace<T> {
+    /// Room for a model of so many parameters and steps of so many rows.
+    pub fn new(parameters: usize, batch: usize) -> Self {
+        let blocks = batch.div_ceil(BLOCK).min(GROUP);
+        Workspace {
+            total: vec![T::ZERO; parameters],
+            blocks: vec![vec![T::ZERO; parameters]; blocks],
+        }
+    }
+
+    /// The gradient that the last step left.
+    pub fn gradient(&self) -> &[T] {
+        &self.total
+    }
+}
+
+/// The mean loss of a step's rows; its gradient with respect to the parameters is left in the workspace.
 ///
 /// Blocks of 64 rows each give a gradient by one chain over their rows; blocks are added in index order, from
 /// zero. A row's loss is in T, the sums of losses in f64, rows in order, then blocks in order.
@@ -51,47 +73,51 @@ pub fn gradient<T: Real, M: Trainable<T>>(
     model: &M,
     table: &Table<T, M::Level>,
     step: u64,
-) -> Result<(Losses, Vec<T>)> {
+    room: &mut Workspace<T>,
+) -> Result<Losses> {
     let batch = plan.config.batch;
     let blocks = batch.div_ceil(BLOCK);
-    let mut total = vec![T::ZERO; model.parameters().len()];
+    let Workspace { total, blocks: of_blocks } = room;
+    total.fill(T::ZERO);
     let mut losses = Losses::default();
     for group in (0..blocks).step_by(GROUP) {
-        let of_group: Vec<(Losses, Vec<T>)> = (group..blocks.min(group + GROUP))
+        let of_group: Vec<Losses> = (group..blocks.min(group + GROUP))
             .into_par_iter()
-            .map(|block| {
+            .zip(of_blocks.par_iter_mut())
+            .map(|(block, gradient)| {
                 let first = block * BLOCK;
-                of_block(plan, model, table, step, first as u64, BLOCK.min(batch - first))
+                let rows = BLOCK.min(batch - first);
+                gradient.fill(T::ZERO);
+                of_block(plan, model, table, (step, first as u64, rows), gradient)
             })
             .collect::<Result<_>>()?;
-        for (of_block, _) in &of_group {
+        for of_block in &of_group {
             losses.add(*of_block);
         }
         const CHUNK: usize = 4096;
         total.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, sums)| {
-            for (_, gradient) in &of_group {
+            for gradient in of_blocks.iter().take(of_group.len()) {
                 let part = &gradient[chunk * CHUNK..];
                 sums.iter_mut().zip(part).for_each(|(sum, &entry)| *sum += entry);
             }
         });
     }
     let rows = batch as f64;
-    let means = Losses {
+    Ok(Losses {
         matching: losses.matching / rows,
         consistency: losses.consistency / rows,
         radius: losses.radius / rows,
-    };
-    Ok((means, total))
+    })
 }
 
+/// The sums of a block's losses; its gradient is added to `gradient`.
 fn of_block<T: Real, M: Trainable<T>>(
     plan: &Plan,
     model: &M,
     table: &Table<T, M::Level>,
-    step: u64,
-    first: u64,
-    n: usize,
-) -> Result<(Losses, Vec<T>)> {
+    (step, first, n): (u64, u64, usize),
+    gradient: &mut [T],
+) -> Result<Losses> {
     let rows = Rows::draw(plan, table, step, first, n)?;
     let levels: Vec<&M::Level> = rows.levels.iter().map(|&l| &table.levels[l]).collect();
     let block = model.block(&levels);
@@ -101,12 +127,11 @@ fn of_block<T: Real, M: Trainable<T>>(
     let mut losses = Losses { matching: sum(&matched.values), ..Losses::default() };
     let mut of_clean = matched.gradient;
     let share = T::from_f64(1.0 / plan.config.batch as f64);
-    let mut gradient = vec![T::ZERO; model.parameters().len()];
     let on = plan.constrained.as_ref().filter(|constrained| step >= constrained.start);
     let Some(constrained) = on else {
         scale(&mut of_clean, share);
-        block.to_parameters(&[(&record, &of_clean)], &mut gradient)?;
-        return Ok((losses, gradient));
+        block.to_parameters(&[(&record, &of_clean)], gradient)?;
+        return Ok(losses);
     };
     let (omega, radius) = perturbation(plan, constrained, &block, &rows, &prediction, step, first)?;
     let consistency = &constrained.consistency;
@@ -128,8 +153,8 @@ fn of_block<T: Real, M: Trainable<T>>(
     scale(&mut of_clean, share);
     scale(&mut of_perturbed, share);
     let passes = [(&record, &of_clean), (&record_there, &of_perturbed)];
-    block.to_parameters(&passes, &mut gradient)?;
-    Ok((losses, gradient))
+    block.to_parameters(&passes, gradient)?;
+    Ok(losses)
 }
 
 /// ω of every row, and the sum of the radii.
