@@ -40,6 +40,9 @@ pub enum Error {
     /// An entry of an array in a file is outside its domain.
     #[error("{path}: entry {index:?} is {value:?}: expected {expected}")]
     FileEntry { path: String, index: Vec<usize>, value: f64, expected: &'static str },
+    /// A training run that cannot go on; its last checkpoint is kept.
+    #[error("stopped at step {step}: {reason}; the last checkpoint is kept")]
+    Stopped { step: u64, reason: String },
     /// A file cannot be read, written or understood.
     #[error("{path}: {reason}")]
     File { path: String, reason: String },

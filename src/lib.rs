@@ -30,6 +30,7 @@
 //! derives the bounds.
 
 pub mod arith;
+pub mod attack;
 pub mod channel;
 pub mod claims;
 pub mod cli;
@@ -38,6 +39,7 @@ pub mod error;
 pub mod figure;
 pub mod format;
 pub mod law;
+pub mod objective;
 pub mod report;
 pub mod sampler;
 pub mod train;

@@ -235,6 +235,8 @@ fn rows_are_independent() {
         let part = corruption.corrupt(points.slice(s![..37, ..]), 9, 4).unwrap();
         assert_eq!(whole.points.slice(s![..37, ..]), part.points);
         assert_eq!(whole.chosen[..37], part.chosen);
+        let rest = corruption.corrupt_rows(points.slice(s![37.., ..]), 9, 4, 37).unwrap();
+        assert_eq!(whole.points.slice(s![37.., ..]), rest.points);
         let mut changed = points.clone();
         changed.row_mut(5).fill(100.0);
         let other = corruption.corrupt(changed.view(), 9, 4).unwrap();

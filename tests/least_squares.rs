@@ -5,9 +5,8 @@ use tweedie::Error;
 use tweedie::arith::{fill_normal, fill_uniform};
 use tweedie::channel::{Channel, Steps};
 use tweedie::denoiser::{AffineLevels, Denoiser, Trainable};
-use tweedie::train::least_squares::{
-    Constraint, Penalty, Solution, Units, normal_equations, normal_equations_of_law,
-};
+use tweedie::objective::{Constraint, Units};
+use tweedie::train::least_squares::{Penalty, Solution, normal_equations, normal_equations_of_law};
 
 const U: f64 = f64::EPSILON / 2.0;
 

@@ -34,11 +34,14 @@ pub fn add_product<T: Real, M: MulAdd>(
     (rows, inner, columns): (usize, usize, usize),
     pack: &mut Vec<T>,
 ) {
-    // Two vectors of AVX2 a row: 16 numbers of four bytes or 8 of eight.
-    if size_of::<T>() == 4 {
-        panels::<T, M, 16>(a, b, c, (rows, inner, columns), pack);
+    // Two vectors of AVX2 a row, 16 numbers of four bytes or 8 of eight; one small vector where there are few columns.
+    let shape = (rows, inner, columns);
+    if columns <= 4 {
+        panels::<T, M, 4>(a, b, c, shape, pack);
+    } else if size_of::<T>() == 4 {
+        panels::<T, M, 16>(a, b, c, shape, pack);
     } else {
-        panels::<T, M, 8>(a, b, c, (rows, inner, columns), pack);
+        panels::<T, M, 8>(a, b, c, shape, pack);
     }
 }
 

@@ -1,12 +1,14 @@
 //! What can be typed.
 //!
-//! Floor 9. Uses `channel`, `law`, `error`.
+//! Floor 9. Uses `arith`, `channel`, `denoiser`, `law`, `error`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::arith::Real;
 use crate::channel::Channel;
+use crate::denoiser::{Denoiser, Exact, Model};
 use crate::error::{Error, Result};
 use crate::law::{Mixture, toy_law};
 
@@ -29,8 +31,14 @@ pub(super) enum Command {
     Claims(Claims),
     /// Evaluate exact quantities of a noised law at given points.
     Eval(Eval),
-    /// Sample with the exact denoiser of a law, or from the law itself.
+    /// Sample with a model or the exact denoiser of a law, or from the law itself.
     Sample(Sample),
+    /// Perturb points, or a sampler's states, so that a prediction changes most.
+    Attack(Attack),
+    /// Compare two of: a law's exact predictions, a model's, those in a file.
+    Compare(Compare),
+    /// Train a denoiser by a configuration.
+    Train(Train),
     /// Say what this build holds, or what a law is.
     Info(Info),
 }
@@ -153,9 +161,32 @@ pub(super) struct Eval {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Sample {
+pub(super) struct DenoiserChoice {
     #[command(flatten)]
     pub law: LawChoice,
+    /// A model, .safetensors, as `tweedie train` writes it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["law", "mixture"])]
+    pub model: Option<PathBuf>,
+}
+
+impl DenoiserChoice {
+    /// The model, or the exact denoiser of the law.
+    pub fn get<T: Real>(&self) -> Result<Box<dyn Denoiser<T>>> {
+        match (&self.model, self.law.get()?) {
+            (Some(path), _) => Ok(Box::new(Model::<T>::read(path)?)),
+            (None, Some(law)) => Ok(Box::new(Exact::new(law))),
+            (None, None) => Err(Error::Empty {
+                what: "denoiser",
+                expected: "of --model FILE, --mixture FILE and --law NAME",
+            }),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sample {
+    #[command(flatten)]
+    pub denoiser: DenoiserChoice,
     /// ancestral, ddim[:ETA], euler, heun, euler-maruyama; or `exact`: draws from the law itself.
     #[arg(long, default_value = "heun", value_name = "NAME")]
     pub method: String,
@@ -180,6 +211,103 @@ pub(super) struct Sample {
     /// The .npz to write: `points` (N×d).
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Attack {
+    #[command(flatten)]
+    pub denoiser: DenoiserChoice,
+    #[command(flatten)]
+    pub channel: ChannelChoice,
+    /// N points in d dimensions, .npy, to be perturbed at the channel.
+    #[arg(long, value_name = "FILE", required_unless_present = "trajectory")]
+    pub points: Option<PathBuf>,
+    /// Perturb the states of a sampler instead: `--method`, `--schedule`, `--sampler-steps` and `-n` say which.
+    #[arg(long, conflicts_with_all = ["points", "a", "s", "sigma", "alpha_bar"])]
+    pub trajectory: bool,
+    /// linf, l2 or l1.
+    #[arg(long, default_value = "linf", value_name = "NAME")]
+    pub norm: String,
+    /// The radius of the ball, in the perturbation's units.
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    pub eps: f64,
+    /// The step size, in the perturbation's units (default: 2.5·eps/steps, and eps for one step).
+    #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
+    pub alpha: Option<f64>,
+    /// Gradient steps; 1 is FGSM.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub steps: usize,
+    /// Random starts, the best of which is kept.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub restarts: usize,
+    /// What is made large: prediction-difference or residual.
+    #[arg(long, default_value = "prediction-difference", value_name = "NAME")]
+    pub inner: String,
+    /// noise (x + s·ω) or input (x + ω).
+    #[arg(long, default_value = "noise", value_name = "NAME")]
+    pub units: String,
+    /// The sampler of --trajectory.
+    #[arg(long, default_value = "heun", value_name = "NAME")]
+    pub method: String,
+    /// The table of channels of --trajectory.
+    #[arg(long, default_value = "edm", value_name = "NAME")]
+    pub schedule: String,
+    /// Channels in that table.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub sampler_steps: usize,
+    /// The states that are perturbed, counted from 0 (default: all).
+    #[arg(long, value_delimiter = ',', value_name = "K,K", requires = "trajectory")]
+    pub states: Option<Vec<usize>>,
+    /// Points of --trajectory.
+    #[arg(short, long, default_value_t = 1000, value_name = "N")]
+    pub n: usize,
+    /// The key of every random number.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// The arithmetic.
+    #[arg(long, value_enum, default_value = "f64")]
+    pub dtype: Dtype,
+    /// The .npz to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// A law's name, a mixture (.json), a model (.safetensors) or predictions (.npz: denoiser, noise, score).
+    pub left: String,
+    /// Another.
+    pub right: String,
+    #[command(flatten)]
+    pub channel: ChannelChoice,
+    /// The points of the comparison, .npy (default: draws of the first law of the two, seen through the channel).
+    #[arg(long, value_name = "FILE")]
+    pub points: Option<PathBuf>,
+    /// Draws, where no points are given.
+    #[arg(short, long, default_value_t = 10000, value_name = "N")]
+    pub n: usize,
+    /// The key of every random number.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// The arithmetic.
+    #[arg(long, value_enum, default_value = "f64")]
+    pub dtype: Dtype,
+    /// Exit with 1 where a root mean square difference is larger.
+    #[arg(long, value_name = "X")]
+    pub within: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Train {
+    /// The configuration, TOML; keys that are left out have the defaults that `config.toml` then shows.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Where the run is kept: config.toml, checkpoint.safetensors, model.safetensors, metrics.csv, error.csv, report.html.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Go on from the checkpoint in DIR, to the same bits as a run that was not stopped.
+    #[arg(long)]
+    pub resume: bool,
 }
 
 #[derive(Debug, Args)]

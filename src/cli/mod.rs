@@ -1,14 +1,17 @@
-//! The command line: `claims` (also with no argument), `eval`, `sample` and `info`.
+//! The command line: `claims` (also with no argument), `eval`, `sample`, `train`, `attack`, `compare` and `info`.
 //!
 //! Exit codes: 0 all holds, 1 a claim fails, 2 bad input, in one line: what, where, what was expected.
 //!
 //! Floor 9. Uses every room below.
 
 mod arguments;
+mod attack;
 mod claims;
+mod compare;
 mod eval;
 mod info;
 mod sample;
+mod train;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -54,6 +57,9 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Claims(options) => claims::run(&options),
         Command::Eval(options) => eval::run(&options),
         Command::Sample(options) => sample::run(&options),
+        Command::Attack(options) => attack::run(&options),
+        Command::Compare(options) => compare::run(&options),
+        Command::Train(options) => train::run(&options),
         Command::Info(options) => info::run(&options),
     })
 }

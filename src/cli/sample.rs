@@ -1,4 +1,4 @@
-//! `tweedie sample`: points generated with a law's exact denoiser, or drawn from the law itself.
+//! `tweedie sample`: points generated with a model or a law's exact denoiser, or drawn from the law itself.
 //!
 //! Floor 9. Uses `sampler`, `denoiser`, `law`, `format`.
 
@@ -11,7 +11,6 @@ use super::HOLDS;
 use super::arguments::{Dtype, Sample};
 use crate::arith::Real;
 use crate::channel::steps::Steps;
-use crate::denoiser::Exact;
 use crate::error::{Error, Result};
 use crate::format::npy::ArrayRef;
 use crate::format::npz::write_npz;
@@ -29,11 +28,12 @@ pub(super) fn run(options: &Sample) -> Result<u8> {
 }
 
 fn generate<T: Real>(options: &Sample) -> Result<()> {
-    let law = options.law.require()?;
     if options.method == EXACT {
+        let law = options.denoiser.law.require()?;
         let drawn = law.sample(options.seed, 0, options.n)?.points.mapv(T::from_f64).into_dyn();
         return write_npz(&options.out, &[("points", &drawn as ArrayRef)]);
     }
+    let denoiser = options.denoiser.get::<T>()?;
     let method: Method = options.method.parse()?;
     let steps = Steps::by_name(&options.schedule, options.steps)?;
     let bar = if std::io::stderr().is_terminal() {
@@ -50,7 +50,7 @@ fn generate<T: Real>(options: &Sample) -> Result<()> {
     };
     let record = options.trajectory.map_or(Record::Nothing, Record::Every);
     let told = Options { record, progress: Some(&progress), ..Options::default() };
-    let run = sample::<T, _>(&Exact::new(law), &steps, method, options.n, options.seed, &told)?;
+    let run = sample::<T, _>(&*denoiser, &steps, method, options.n, options.seed, &told)?;
     bar.finish_and_clear();
     write(options, run)
 }

@@ -6,8 +6,11 @@ pub mod affine;
 pub mod affine_levels;
 mod cotangents;
 pub mod exact;
+pub mod head;
 pub mod levelled;
 pub mod mixture;
+pub mod mlp;
+pub mod model;
 pub mod trainable;
 
 use ndarray::{Array2, ArrayView2};
@@ -19,8 +22,11 @@ use crate::error::{Error, Result};
 pub use affine::Affine;
 pub use affine_levels::AffineLevels;
 pub use exact::Exact;
+pub use head::Head;
 pub use levelled::{AtLevel, Choose, Cotangent, Levelled};
 pub use mixture::{MixtureDenoiser, Variances};
+pub use mlp::Mlp;
+pub use model::{Model, ModelSpec, Stored};
 pub use trainable::{Block, Tensor, Trainable};
 
 /// A batch of predictions at one channel: D̂ and ε̂, both N×d, with x = a·D̂ + s·ε̂ up to rounding.

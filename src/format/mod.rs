@@ -10,6 +10,7 @@ pub mod atomic;
 pub mod mixture_file;
 pub mod npy;
 pub mod npz;
+pub mod tensors;
 
 mod header;
 

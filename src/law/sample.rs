@@ -52,13 +52,21 @@ impl Mixture {
     /// subspace up to the rounding of Q). Streams below 2⁶² do not meet.
     /// Errors: `Empty` for n = 0. Source: inverse transform; Box–Muller in `arith::random`.
     pub fn sample(&self, seed: u64, stream: u64, n: usize) -> Result<Sample> {
+        self.sample_rows(seed, stream, 0, n)
+    }
+
+    /// Draws `first` to `first` + n − 1 of [`Mixture::sample`], without the others.
+    ///
+    /// Errors: `Empty` for n = 0.
+    pub fn sample_rows(&self, seed: u64, stream: u64, first: u64, n: usize) -> Result<Sample> {
         if n == 0 {
             return Err(Error::Empty { what: "sample", expected: "point" });
         }
         let d = self.dimension();
-        let components = self.sample_components(seed, substream(stream, COMPONENT), n);
+        let components = self.sample_components(seed, substream(stream, COMPONENT), first, n);
         let mut normals = vec![0.0; n * d];
-        fill_normal(seed, substream(stream, POSITION), 0, &mut normals);
+        let start = first.wrapping_mul(d as u64);
+        fill_normal(seed, substream(stream, POSITION), start, &mut normals);
         for (row, &k) in normals.chunks_exact_mut(d).zip(&components) {
             self.place(k, row);
         }
@@ -86,9 +94,9 @@ impl Mixture {
         Ok(NoisedSample { clean, noise, noised })
     }
 
-    fn sample_components(&self, seed: u64, stream: u64, n: usize) -> Vec<usize> {
+    fn sample_components(&self, seed: u64, stream: u64, first: u64, n: usize) -> Vec<usize> {
         let mut uniforms = vec![0.0; n];
-        fill_uniform(seed, stream, 0, &mut uniforms);
+        fill_uniform(seed, stream, first, &mut uniforms);
         let mut cumulative = 0.0;
         let steps: Vec<f64> = self
             .weights()

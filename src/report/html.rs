@@ -14,7 +14,7 @@ use crate::claims::{Case, Outcome, Statistics, Verdict};
 use crate::error::Result;
 use crate::figure::Figure;
 
-const STYLE: &str = include_str!("report.css");
+pub(super) const STYLE: &str = include_str!("report.css");
 
 const WHAT: &str = "Every statement below is a theorem on denoising scores, checked here on laws whose truth is known in \
     closed form. Each measured figure stands against a bound that is derived, not chosen: from a rounding analysis, from \
@@ -197,7 +197,7 @@ fn pill(holds: bool) -> &'static str {
     }
 }
 
-fn drawn(page: &mut String, figure: &Figure, stem: &str) -> Result<()> {
+pub(super) fn drawn(page: &mut String, figure: &Figure, stem: &str) -> Result<()> {
     let drawing = plot::draw(figure)?;
     let caption: Vec<&str> = std::iter::once(figure.caption.as_str())
         .chain(drawing.notes.iter().map(String::as_str))

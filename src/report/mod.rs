@@ -12,6 +12,7 @@ mod paint;
 mod pictures;
 pub mod plot;
 mod png;
+pub mod run;
 pub mod table;
 pub mod text;
 

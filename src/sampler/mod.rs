@@ -21,7 +21,9 @@ use crate::channel::Channel;
 use crate::error::{Error, Result};
 
 pub use gaussian::{GaussianLaw, law_of_sampler};
-pub use run::{BLOCK, End, Options, Record, Run, Snapshot, Start, prior_deviation, sample};
+pub use run::{
+    BLOCK, End, Intervene, Options, Record, Run, Snapshot, Start, prior_deviation, sample,
+};
 pub use step::{Step, TO_DATA, Weights};
 
 /// How one step is taken.

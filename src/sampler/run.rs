@@ -64,7 +64,15 @@ pub struct Options<'a, T> {
     pub record: Record,
     /// Called after each step with the number of steps done and of all steps.
     pub progress: Option<&'a dyn Fn(usize, usize)>,
+    /// Called before each step; what it gives takes the place of the state.
+    pub intervene: Option<&'a Intervene<'a, T>>,
 }
+
+/// What is done to the states of a run from outside: given the number of steps done, the channel of the state and the
+/// state (n×d), another state, or none to leave it as it is. The last of its calls is before the move to the data.
+/// Snapshots show states before it.
+pub type Intervene<'a, T> =
+    dyn Fn(usize, Channel, ArrayView2<'_, T>) -> Result<Option<Array2<T>>> + 'a;
 
 /// A state of the batch on the way.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +109,7 @@ pub fn prior_deviation(channel: Channel) -> f64 {
 /// the step's f64 numbers rounded to the scalar.
 ///
 /// Spec: T8, N3. Errors: `Error::Empty` where n = 0; `Error::Shape`, `Error::NotFinite` for a start that does not fit;
-/// those of `Method::step`, of the denoiser, and `Error::NotFinite` where a state leaves the scalar's range.
+/// those of `Method::step`, of the denoiser, of an intervention, and `Error::NotFinite` where a state leaves the scalar's range.
 pub fn sample<T: Real, D: Denoiser<T> + ?Sized>(
     denoiser: &D,
     steps: &Steps,
@@ -128,6 +136,11 @@ pub fn sample<T: Real, D: Denoiser<T> + ?Sized>(
         trajectory.push(Snapshot { step: 0, channel: Some(steps.first()), points: points.clone() });
     }
     for (k, (from, to, step)) in moves.iter().enumerate() {
+        if let Some(intervene) = options.intervene {
+            if let Some(state) = intervene(k, *from, points.view())? {
+                points = intervened(state, &points)?;
+            }
+        }
         advance(denoiser, *from, *to, step, seed, k as u64 + 1, &mut points)?;
         if due(k + 1) {
             trajectory.push(Snapshot { step: k + 1, channel: *to, points: points.clone() });
@@ -137,6 +150,21 @@ pub fn sample<T: Real, D: Denoiser<T> + ?Sized>(
         }
     }
     Ok(Run { points, trajectory })
+}
+
+/// The state that takes the place of `before`, in the layout that blocks are cut from.
+///
+/// Errors: `Error::Shape` where it has another shape; `Error::NotFinite`.
+fn intervened<T: Real>(state: Array2<T>, before: &Array2<T>) -> Result<Array2<T>> {
+    if state.dim() != before.dim() {
+        return Err(Error::Shape {
+            what: "state after an intervention",
+            found: state.shape().to_vec(),
+            expected: format!("the shape of the state, {:?}", before.shape()),
+        });
+    }
+    check_finite("state after an intervention", state.view())?;
+    Ok(state.as_standard_layout().into_owned())
 }
 
 fn start<T: Real>(

@@ -5,7 +5,7 @@
 //! is −(a/s)(A·ρω − κω), ρ and κ as in [`Penalty`]. So the minimiser solves A·M = N, c = E x₀ − A·E x, with
 //! M = Cov x + λρ²·E ωωᵀ and N = Cov(x₀, x) + λκρ·E ωωᵀ.
 //!
-//! Floor 5. Uses `arith`, `channel`, `error`. Spec: E1, E2, E3, N4.
+//! Floor 5. Uses `arith`, `channel`, `denoiser`, `error`, `objective`. Spec: E1, E2, E3, N4.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
@@ -15,7 +15,9 @@ use crate::arith::matrix::multiply;
 use crate::arith::sum::SUM_BLOCK;
 use crate::arith::{mean, sum_depth};
 use crate::channel::Channel;
+use crate::denoiser::check_finite;
 use crate::error::{Error, Result};
+use crate::objective::{Constraint, Units};
 
 const U: f64 = 1.0 / (1u64 << 53) as f64;
 
@@ -23,24 +25,6 @@ const U: f64 = 1.0 / (1u64 << 53) as f64;
 fn gamma(k: usize) -> f64 {
     let ku = k as f64 * U;
     ku / (1.0 - ku)
-}
-
-/// What the prediction of a perturbed point is held to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Constraint {
-    /// ε̂ moves with the perturbation: R = ε̂(x + η) − ε̂(x) − ω.
-    Equivariance,
-    /// ε̂ stays: Q = ε̂(x + η) − ε̂(x).
-    Invariance,
-}
-
-/// What the perturbation ω does to the point: η is s·ω in noise units and ω in input units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Units {
-    /// η = s·ω.
-    Noise,
-    /// η = ω.
-    Input,
 }
 
 /// λ times the mean square of the residual that `constraint` names, with perturbations in `units`.
@@ -185,10 +169,10 @@ pub fn normal_equations_of_law(
 }
 
 fn finished(equations: NormalEquations) -> Result<NormalEquations> {
-    check("left side of the normal equations", equations.left.view())?;
-    check("right side of the normal equations", equations.right.view())?;
-    check("mean of the clean samples", equations.mean_clean.view().insert_axis(Axis(0)))?;
-    check("mean of the noised samples", equations.mean_noised.view().insert_axis(Axis(0)))?;
+    check_finite("left side of the normal equations", equations.left.view())?;
+    check_finite("right side of the normal equations", equations.right.view())?;
+    check_finite("mean of the clean samples", equations.mean_clean.view().insert_axis(Axis(0)))?;
+    check_finite("mean of the noised samples", equations.mean_noised.view().insert_axis(Axis(0)))?;
     Ok(equations)
 }
 
@@ -228,7 +212,7 @@ impl NormalEquations {
         // λ_min(QΛQᵀ) ≥ λ_1·(1 − ‖QᵀQ − I‖), and M is within the residual of it.
         let lowest = smallest.map_or(0.0, |v| v * (1.0 - eigen.orthogonality) - eigen.residual);
         let full = rank == d && lowest > 0.0;
-        check("solution of the normal equations", matrix.view())?;
+        check_finite("solution of the normal equations", matrix.view())?;
         Ok(Solution {
             offset: &self.mean_clean - &moved.column(0),
             rank,
@@ -276,10 +260,6 @@ fn means(x: ArrayView2<'_, f64>) -> Array1<f64> {
     x.columns().into_iter().map(|column| mean(&column.to_vec())).collect()
 }
 
-fn check(what: &'static str, values: ArrayView2<'_, f64>) -> Result<()> {
-    crate::denoiser::check_finite(what, values)
-}
-
 fn check_samples(
     clean: ArrayView2<'_, f64>,
     others: &[(&'static str, ArrayView2<'_, f64>)],
@@ -287,7 +267,7 @@ fn check_samples(
     if clean.is_empty() {
         return Err(Error::Empty { what: "samples", expected: "sample" });
     }
-    check("clean", clean)?;
+    check_finite("clean", clean)?;
     for (what, other) in others {
         if other.dim() != clean.dim() {
             return Err(Error::Shape {
@@ -296,7 +276,7 @@ fn check_samples(
                 expected: format!("the shape of the clean samples, {:?}", clean.shape()),
             });
         }
-        check(what, *other)?;
+        check_finite(what, *other)?;
     }
     Ok(())
 }

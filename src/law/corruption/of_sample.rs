@@ -2,7 +2,7 @@
 //!
 //! Floor 1. Uses `law`, `arith`, `error`. Spec: N3.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, Axis};
 
 use super::{Corruption, CorruptionKind};
 use crate::arith::{fill_normal, fill_uniform, uniform_index};
@@ -31,6 +31,19 @@ impl Corruption {
         seed: u64,
         stream: u64,
     ) -> Result<Corrupted> {
+        self.corrupt_rows(points, seed, stream, 0)
+    }
+
+    /// [`Corruption::corrupt`] where these points are rows `first` on of a larger sample.
+    ///
+    /// Errors: as `corrupt`; the index of one is that of the row here.
+    pub fn corrupt_rows(
+        &self,
+        points: ArrayView2<'_, f64>,
+        seed: u64,
+        stream: u64,
+        first: u64,
+    ) -> Result<Corrupted> {
         if points.is_empty() {
             return Err(Error::Empty { what: "points", expected: "coordinate" });
         }
@@ -46,7 +59,7 @@ impl Corruption {
         let mut chosen = Vec::with_capacity(points.nrows());
         let mut drawn = vec![0.0; d];
         for (n, mut row) in points.axis_iter_mut(Axis(0)).enumerate() {
-            let start = (n as u64).wrapping_mul(stride);
+            let start = first.wrapping_add(n as u64).wrapping_mul(stride);
             let mut choice = [0.0];
             fill_uniform(seed, stream, start, &mut choice);
             let take = choice[0] < self.fraction;
@@ -62,7 +75,7 @@ impl Corruption {
     /// What happens to a chosen row, from the random elements that begin at `from`.
     fn harm(
         &self,
-        row: &mut ndarray::ArrayViewMut1<'_, f64>,
+        row: &mut ArrayViewMut1<'_, f64>,
         (seed, stream, from): (u64, u64, u64),
         drawn: &mut [f64],
     ) {

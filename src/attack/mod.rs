@@ -1,0 +1,25 @@
+//! Perturbations of the points of a denoiser: random ones, and those that an adversary finds.
+//!
+//! A perturbation ω lives in a ball of a norm, of a radius that each row has for itself; [`Units`] say what it is added
+//! to. [`Shape`] draws it, [`Attack`] searches it (FGSM, PGD), `affine` knows the largest effect in closed form, and
+//! `trajectory` perturbs the states of a sampler. `docs/attacks.md` is the page to read first.
+//!
+//! Floor 5. Uses `arith`, `channel`, `law`, `denoiser`, `error`; `attack::trajectory` alone also `sampler`, which uses
+//! nothing of this room. Spec: E4, N3, N4.
+
+pub mod affine;
+mod exact;
+mod inner;
+mod norm;
+mod pgd;
+mod project;
+mod random;
+mod settings;
+pub mod trajectory;
+
+pub use crate::objective::Units;
+pub use inner::{Inner, InnerObjective};
+pub use norm::Norm;
+pub use pgd::{Attacked, perturb_at};
+pub use random::{Address, Shape};
+pub use settings::{Attack, Keep, Settings, StepSize};

@@ -1,0 +1,254 @@
+//! A run from its start, or from its checkpoint, to its end.
+//!
+//! Floor 5. Uses `arith`, `channel`, `denoiser`, `error`, `format`, `train`. Spec: N3, T4.
+//!
+//! The directory of a run holds `config.toml` (everything filled in), `checkpoint.safetensors` (the state),
+//! `metrics.csv`, `error.csv` and, at the end, `model.safetensors` (the average of the weights).
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::batch::Table;
+use super::measure::{Measured, against_truth, levels};
+use super::optimizer::State;
+use super::plan::Plan;
+use super::step::{Losses, Workspace, gradient};
+use super::{checkpoint, lines};
+use crate::arith::Real;
+use crate::denoiser::model::{StoredText, write_model};
+use crate::denoiser::{Stored, Trainable};
+use crate::error::{Error, Result};
+use crate::format::atomic::write_text;
+
+/// Names of the files of a run.
+pub const CONFIG: &str = "config.toml";
+/// The state.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The model.
+pub const MODEL: &str = "model.safetensors";
+/// A line every `metrics_every` steps.
+pub const METRICS: &str = "metrics.csv";
+/// A line a level every `evaluate_every` steps.
+pub const ERRORS: &str = "error.csv";
+
+const METRICS_HEADER: &str = "step,loss,matching,consistency,radius,gradient_norm,learning_rate";
+const ERRORS_HEADER: &str = "step,a,s,error,standard_error,floor";
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u64,
+    /// Of so many.
+    pub steps: u64,
+    /// The last step's losses.
+    pub losses: Losses,
+    /// The last measurement against the truth: `relative`.
+    pub error: Option<f64>,
+}
+
+/// Whether to begin, or to go on from the checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// In a directory that holds no run.
+    Anew,
+    /// Where the checkpoint stands; anew where there is none.
+    Resume,
+}
+
+/// Trains a model to the plan's last step and returns it with the average of its weights.
+///
+/// A run that is stopped anywhere and resumed has the bits of one that is not: weights and files. Metrics are
+/// written with each checkpoint, so that after a stop they end where it does.
+/// Errors: `Error::File` where the directory holds another run or cannot be written; `Error::Stopped` with the step
+/// where a loss, a prediction or a gradient is not finite: the last checkpoint is kept.
+pub fn run<T: Real, M: Stored<T>>(
+    plan: &Plan,
+    mut model: M,
+    directory: &Path,
+    begin: Begin,
+    progress: &dyn Fn(Progress),
+) -> Result<M> {
+    let files = Files::new(directory);
+    let config = plan.config.to_toml()?;
+    let mut state = files.open(&config, begin, &mut model)?;
+    let mut records = Records::of(&files, state.step)?;
+    let table = Table::new(plan, &model)?;
+    let (steps, output) = (plan.config.steps, &plan.config.output);
+    let mut parameters = model.parameters().to_vec();
+    let mut room = Workspace::new(parameters.len(), plan.config.batch);
+    let mut error = None;
+    while state.step < steps {
+        let step = state.step;
+        let at = |error: Error| located(step, error);
+        let losses = gradient(plan, &model, &table, step, &mut room).map_err(at)?;
+        let rate = plan.optimizer.rate(step, steps);
+        let norm =
+            state.advance(&plan.optimizer, steps, &mut parameters, room.gradient()).map_err(at)?;
+        model.set_parameters(&parameters).map_err(at)?;
+        if step.is_multiple_of(output.metrics_every) || state.step == steps {
+            records.metrics(step, losses, norm, rate);
+        }
+        if state.step.is_multiple_of(output.evaluate_every) || state.step == steps {
+            let measured = measure(plan, &model, &state)?;
+            error = Some(relative(&measured));
+            records.errors(state.step, &measured);
+        }
+        if state.step.is_multiple_of(output.checkpoint_every) || state.step == steps {
+            files.keep(&config, &model, &state, &records)?;
+        }
+        progress(Progress { step: state.step, steps, losses, error });
+    }
+    let text = StoredText { model: model.spec(), config, step: state.step };
+    write_model(&files.model, &text, &model, &state.average)?;
+    model.set_parameters(&state.average)?;
+    Ok(model)
+}
+
+/// The averaged model against the clean law at the plan's levels.
+///
+/// Errors: those of the law and the model.
+pub fn measure<T: Real, M: Trainable<T> + Clone>(
+    plan: &Plan,
+    model: &M,
+    state: &State<T>,
+) -> Result<Vec<Measured>> {
+    let mut averaged = model.clone();
+    averaged.set_parameters(&state.average)?;
+    against_truth(
+        &averaged,
+        &plan.clean,
+        &levels(&plan.steps),
+        plan.config.output.points,
+        plan.config.seed,
+    )
+}
+
+/// Σ w·error/Σ w·floor over the levels of a measurement, w = a²/s²: by how much the mean noise loss is above that of the
+/// exact denoiser, as a part of it. Σ w·error where the floors are 0.
+pub fn relative(measured: &[Measured]) -> f64 {
+    let sum = |of: fn(&Measured) -> f64| -> f64 {
+        measured.iter().map(|m| m.channel.signal_to_noise() * of(m)).sum()
+    };
+    let (error, floor) = (sum(|m| m.error), sum(|m| m.floor));
+    if floor > 0.0 { error / floor } else { error }
+}
+
+/// A number that is not finite stops a run; anything else is reported as it is.
+fn located(step: u64, error: Error) -> Error {
+    match error {
+        Error::NotFinite { .. } => Error::Stopped { step, reason: error.to_string() },
+        other => other,
+    }
+}
+
+/// The numbers of a run's `metrics.csv`, a step each.
+///
+/// Errors: `Error::File`.
+pub fn metrics_of(path: &Path) -> Result<Vec<Vec<f64>>> {
+    lines::numbers(path, METRICS_HEADER)
+}
+
+/// The numbers of a run's `error.csv`, a measurement at a level each.
+///
+/// Errors: `Error::File`.
+pub fn errors_of(path: &Path) -> Result<Vec<Vec<f64>>> {
+    lines::numbers(path, ERRORS_HEADER)
+}
+
+struct Files {
+    directory: PathBuf,
+    config: PathBuf,
+    checkpoint: PathBuf,
+    model: PathBuf,
+    metrics: PathBuf,
+    errors: PathBuf,
+}
+
+impl Files {
+    fn new(directory: &Path) -> Self {
+        Files {
+            directory: directory.to_path_buf(),
+            config: directory.join(CONFIG),
+            checkpoint: directory.join(CHECKPOINT),
+            model: directory.join(MODEL),
+            metrics: directory.join(METRICS),
+            errors: directory.join(ERRORS),
+        }
+    }
+
+    /// The state to go on from.
+    fn open<T: Real, M: Trainable<T>>(
+        &self,
+        config: &str,
+        begin: Begin,
+        model: &mut M,
+    ) -> Result<State<T>> {
+        let refuse =
+            |reason: String| Error::File { path: self.directory.display().to_string(), reason };
+        fs::create_dir_all(&self.directory).map_err(|error| refuse(error.to_string()))?;
+        if self.checkpoint.exists() {
+            if begin == Begin::Anew {
+                return Err(refuse(
+                    "holds a run: expected --resume, or another directory".to_string(),
+                ));
+            }
+            return checkpoint::read(&self.checkpoint, config, model);
+        }
+        write_text(&self.config, config)?;
+        Ok(State::new(model.parameters()))
+    }
+
+    /// Metrics first: they may run ahead of the state, and are cut to it when a run resumes.
+    fn keep<T: Real, M: Stored<T>>(
+        &self,
+        config: &str,
+        model: &M,
+        state: &State<T>,
+        records: &Records,
+    ) -> Result<()> {
+        write_text(&self.metrics, &records.metrics)?;
+        write_text(&self.errors, &records.errors)?;
+        let text = StoredText { model: model.spec(), config: config.to_string(), step: state.step };
+        checkpoint::write(&self.checkpoint, &text, model, state)
+    }
+}
+
+/// The lines of the two tables so far.
+struct Records {
+    metrics: String,
+    errors: String,
+}
+
+impl Records {
+    /// What a run wrote before it had done `step` steps.
+    fn of(files: &Files, step: u64) -> Result<Self> {
+        if step == 0 {
+            let line = |header: &str| format!("{header}\n");
+            return Ok(Records { metrics: line(METRICS_HEADER), errors: line(ERRORS_HEADER) });
+        }
+        Ok(Records {
+            // A line of `metrics` carries the step it was made in, one of `errors` the steps done.
+            metrics: lines::up_to(&files.metrics, METRICS_HEADER, |at| at < step)?,
+            errors: lines::up_to(&files.errors, ERRORS_HEADER, |at| at <= step)?,
+        })
+    }
+
+    fn metrics(&mut self, step: u64, losses: Losses, norm: f64, rate: f64) {
+        let Losses { matching, consistency, radius } = losses;
+        let total = losses.total();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            self.metrics,
+            "{step},{total:e},{matching:e},{consistency:e},{radius:e},{norm:e},{rate:e}"
+        );
+    }
+
+    fn errors(&mut self, step: u64, measured: &[Measured]) {
+        for Measured { channel, error, deviation, floor } in measured {
+            let (a, s) = (channel.a(), channel.s());
+            let _ = writeln!(self.errors, "{step},{a:e},{s:e},{error:e},{deviation:e},{floor:e}");
+        }
+    }
+}
