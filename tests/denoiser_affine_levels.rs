@@ -37,8 +37,8 @@ fn the_affine_model_by_hand() {
     block.to_parameters(&[(&record, &cotangent)], &mut gradient).unwrap();
     let mut expected = [Array2::<f64>::zeros((2, 2)), Array2::zeros((2, 2))];
     let mut expected_offsets = [Array1::<f64>::zeros(2), Array1::zeros(2)];
-    for n in 0..3 {
-        let (l, a, s) = (usize::from(n == 1), rows[n].a(), rows[n].s());
+    for (n, channel) in rows.iter().enumerate() {
+        let (l, a, s) = (usize::from(n == 1), channel.a(), channel.s());
         let (x, v, w) = (x.row(n), v.row(n), w.row(n));
         let denoised = matrices[l].dot(&x) + &offsets[l];
         assert_eq!(found.denoised.row(n), denoised);

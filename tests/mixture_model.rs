@@ -113,7 +113,7 @@ fn the_gradient_is_one_chain() {
         assert_eq!(whole, gradient(isa, &[0, 20]));
     }
     // Two passes are the first and then the second.
-    let block = model.block(&vec![&channel; 20]);
+    let block = model.block(&[&channel; 20]);
     let (found, record) = block.forward(x.view()).unwrap();
     let first = Cotangent { denoised: Some(found.noise), noise: None };
     let second = Cotangent { denoised: None, noise: Some(found.denoised) };
