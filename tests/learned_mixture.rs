@@ -105,8 +105,8 @@ fn train(start: &MixtureDenoiser<f64>, batches: &[Batch]) -> MixtureDenoiser<f64
     model
 }
 
-/// The truth with its components in the order that is nearest to the model's, and its logits moved so that the held one is
-/// the model's.
+/// The truth with its components in the order that is nearest to the model's, and its logits moved so that the held
+/// one is the model's.
 fn nearest(model: &MixtureDenoiser<f64>, truth: &MixtureDenoiser<f64>) -> MixtureDenoiser<f64> {
     let (k, d, from) = (truth.components(), Denoiser::<f64>::dimension(truth), truth.parameters());
     let width = from.len() / k - 1 - d;
@@ -161,8 +161,8 @@ fn levels() -> Vec<Channel> {
         .into()
 }
 
-/// A grid of `each` nodes a coordinate over [−w, w]ᵈ at every level, weighted by the density there; and √w times the bound
-/// of the exact evaluation, squared and summed.
+/// A grid of `each` nodes a coordinate over [−w, w]ᵈ at every level, weighted by the density there; and √w times the
+/// bound of the exact evaluation, squared and summed.
 fn quadrature(law: &Mixture, each: usize, w: f64) -> (Vec<Batch>, f64) {
     let d = law.dimension();
     let n = each.pow(d as u32);
@@ -227,9 +227,9 @@ fn evaluation_error(model: &MixtureDenoiser<f64>, batches: &[Batch]) -> f64 {
     sum.sqrt()
 }
 
-/// r(θ̂) = J̄·(θ̂ − θ*) + the error of both evaluations, J̄ the mean of the Jacobian between θ* and θ̂. So, where J moves by less
-/// than half of its smallest singular value σ on the way, ‖θ̂ − θ*‖ ≤ 2(‖r(θ̂)‖ + error)/σ. The way is looked at in its middle and
-/// at its end. That θ* is the law's parameters to one ln each adds 2u a parameter.
+/// r(θ̂) = J̄·(θ̂ − θ*) + the error of both evaluations, J̄ the mean of the Jacobian between θ* and θ̂. So, where J
+/// moves by less than half of its smallest singular value σ on the way, ‖θ̂ − θ*‖ ≤ 2(‖r(θ̂)‖ + error)/σ. The way is
+/// looked at in its middle and at its end. That θ* is the law's parameters to one ln each adds 2u a parameter.
 fn returns_to_the_truth(law: &Mixture, each: usize, width: f64, seed: u64) {
     let given = MixtureDenoiser::<f64>::from_law(law).unwrap();
     let (batches, error) = quadrature(law, each, width);
@@ -303,8 +303,9 @@ fn drawn(law: &Mixture, n: usize, seed: u64, shift: f64) -> Vec<Batch> {
     levels.into_iter().enumerate().map(one).collect()
 }
 
-/// (θ̂ − θ*)ᵀ·H·S⁻¹·H·(θ̂ − θ*), H = Σ J_nᵀJ_n and S = Σ g_n g_nᵀ with g_n = J_nᵀr_n of one draw: for many draws χ² with as
-/// many degrees of freedom as there are parameters, whatever the noise of the targets (Huber 1967, White 1982).
+/// (θ̂ − θ*)ᵀ·H·S⁻¹·H·(θ̂ − θ*), H = Σ J_nᵀJ_n and S = Σ g_n g_nᵀ with g_n = J_nᵀr_n of one draw: for many draws χ²
+/// with as many degrees of freedom as there are parameters, whatever the noise of the targets (Huber 1967, White
+/// 1982).
 fn sandwich(model: &MixtureDenoiser<f64>, truth: &MixtureDenoiser<f64>, batches: &[Batch]) -> f64 {
     let (here, d) = (linear(model, batches), Denoiser::<f64>::dimension(model));
     let mut scores = Array2::zeros((here.residual.len() / d, here.jacobian.ncols()));
@@ -322,8 +323,8 @@ fn chi_square_bound(p: usize, t: f64) -> f64 {
     p + 2.0 * (p * t).sqrt() + 2.0 * t
 }
 
-/// With sampled targets θ̂ is within the interval that the sample gives; the false alarm of each is 10⁻⁹ in the limit of
-/// many draws. A bias of the targets, ten times smaller than the data's deviation, is outside it.
+/// With sampled targets θ̂ is within the interval that the sample gives; the false alarm of each is 10⁻⁹ in the limit
+/// of many draws. A bias of the targets, ten times smaller than the data's deviation, is outside it.
 #[test]
 fn sampled_targets_lead_to_the_truth_within_their_interval() {
     for (law, n, seed) in [(on_the_line(), 8192, 3), (in_the_plane(false), 4096, 4)] {

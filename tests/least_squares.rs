@@ -162,8 +162,8 @@ fn loss(design: &Design, model: &AffineLevels<f64>, penalty: Penalty) -> (f64, f
     ((sum(&first) + penalty.weight * sum(&second)) / n, size / n)
 }
 
-/// The loss as it is defined, by predictions at x and x + η, has its minimum there: along every entry of A and c it is a
-/// parabola with vertex at the solution.
+/// The loss as it is defined, by predictions at x and x + η, has its minimum there: along every entry of A and c it
+/// is a parabola with vertex at the solution.
 #[test]
 fn the_loss_as_defined_is_least_there() {
     let design = design([2.0, 1.0, 0.5, 0.0]);

@@ -1,8 +1,8 @@
 //! The affine denoiser that minimises the training loss exactly: normal equations, of samples or of a law.
 //!
 //! The loss is L = E‖ε̂(x) − ε‖² + λ·E‖R‖², with R the residual of equivariance or of invariance. With x = a·x₀ + s·ε
-//! every term is (a/s)² times a square in D̂ (E1): ε̂ − ε = −(a/s)(D̂ − x₀), and for an affine D̂ = A·x + c the residual
-//! is −(a/s)(A·ρω − κω), ρ and κ as in [`Penalty`]. So the minimiser solves A·M = N, c = E x₀ − A·E x, with
+//! every term is (a/s)² times a square in D̂ (E1): ε̂ − ε = −(a/s)(D̂ − x₀), and for an affine D̂ = A·x + c the
+//! residual is −(a/s)(A·ρω − κω), ρ and κ as in [`Penalty`]. So the minimiser solves A·M = N, c = E x₀ − A·E x, with
 //! M = Cov x + λρ²·E ωωᵀ and N = Cov(x₀, x) + λκρ·E ωωᵀ.
 //!
 //! Floor 5. Uses `arith`, `channel`, `denoiser`, `error`, `objective`. Spec: E1, E2, E3, N4.
@@ -100,9 +100,9 @@ pub struct Solution {
 /// The normal equations of the samples (x₀, ε, ω), each n×d, at x = a·x₀ + s·ε.
 ///
 /// Means are `arith::mean`; second moments are of differences from the means, in blocks of 256 rows, one chain a block,
-/// blocks added in order, so the result is the same bits for any number of threads. E ωωᵀ is not centred: the residual has
-/// no offset. Errors: `Error::Empty` where there is no sample; `Error::Shape` where shapes differ; `Error::NotFinite`;
-/// `Error::Domain` where a = 0 or λ is negative.
+/// blocks added in order, so the result is the same bits for any number of threads. E ωωᵀ is not centred: the
+/// residual has no offset. Errors: `Error::Empty` where there is no sample; `Error::Shape` where shapes differ;
+/// `Error::NotFinite`; `Error::Domain` where a = 0 or λ is negative.
 pub fn normal_equations(
     channel: Channel,
     clean: ArrayView2<'_, f64>,
@@ -179,8 +179,9 @@ fn finished(equations: NormalEquations) -> Result<NormalEquations> {
 impl NormalEquations {
     /// The minimiser, by the eigen-decomposition of M; see [`Solution`].
     ///
-    /// An eigenvalue counts as zero where it is within what rounding can have made of zero: the decomposition's residual
-    /// plus `rounding`. Errors: `Error::NotFinite`, `Error::Shape` where the fields were changed to disagree.
+    /// An eigenvalue counts as zero where it is within what rounding can have made of zero: the decomposition's
+    /// residual plus `rounding`. Errors: `Error::NotFinite`, `Error::Shape` where the fields were changed to
+    /// disagree.
     pub fn solve(&self) -> Result<Solution> {
         let d = self.left.nrows();
         if self.right.dim() != (d, d)

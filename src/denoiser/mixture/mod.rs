@@ -80,8 +80,8 @@ impl<T: Real> MixtureDenoiser<T> {
 
     /// The exact denoiser of a law: logits ln w, its means, and ln of its variances, each rounded to T.
     ///
-    /// Errors: `Error::Unknown` where the covariances are full; `Error::Entry` where a variance is 0 (its logarithm is no
-    /// number); those of [`MixtureDenoiser::from_parameters`].
+    /// Errors: `Error::Unknown` where the covariances are full; `Error::Entry` where a variance is 0 (its logarithm
+    /// is no number); those of [`MixtureDenoiser::from_parameters`].
     pub fn from_law(law: &Mixture) -> Result<Self> {
         let (variances, values) = match law.covariance() {
             Covariance::Isotropic(values) => (Variances::Isotropic, values.clone()),
@@ -228,7 +228,8 @@ impl<T: Real> MixtureDenoiser<T> {
     }
 }
 
-/// Refuses the first entry that is not finite or larger than `most`; it has one index, or two where there are `columns`.
+/// Refuses the first entry that is not finite or larger than `most`; it has one index, or two where there are
+/// `columns`.
 fn check_entries<T: Real>(
     what: &'static str,
     entries: &[T],

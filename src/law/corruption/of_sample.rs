@@ -22,8 +22,8 @@ impl Corruption {
     /// Corrupts each row with probability f, independently: n draws of p₀ become n draws of [`Corruption::law`].
     ///
     /// Row n has the elements n·(2 + d′) on of its random stream, d′ the even number from d on: one uniform for the
-    /// choice, then its d normals or uniforms. The stream is none of those that [`crate::law::Mixture::sample`] draws from
-    /// with the same (seed, stream); streams below 2⁶² do not meet.
+    /// choice, then its d normals or uniforms. The stream is none of those that [`crate::law::Mixture::sample`] draws
+    /// from with the same (seed, stream); streams below 2⁶² do not meet.
     /// Errors: `Error::Empty` where there is no row or column; `Error::NotFinite`; `Error::Shape` as `law`.
     pub fn corrupt(
         &self,
