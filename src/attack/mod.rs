@@ -10,6 +10,7 @@
 pub mod affine;
 mod exact;
 mod inner;
+mod length;
 mod norm;
 mod pgd;
 mod project;
