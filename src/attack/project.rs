@@ -56,7 +56,10 @@ impl Norm {
         } else if !self.contains(row, radius) {
             match self {
                 Norm::L1 => project_sum(row, radius.to_f64()),
-                _ => shrink(&row.to_vec(), radius.to_f64(), row),
+                _ => {
+                    let before = row.to_vec();
+                    shrink(&before, radius.to_f64(), row);
+                }
             }
         }
     }
