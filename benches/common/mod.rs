@@ -78,5 +78,5 @@ pub fn pool(threads: usize) -> ThreadPool {
 
 /// The name that criterion shows for a format.
 pub fn format_name<T: Real>() -> &'static str {
-    if T::PER_CALL == 2 { "f64" } else { "f32" }
+    T::NAME
 }

@@ -55,6 +55,12 @@ def truth(np, place):
     return found["log_density"], found["score"], found["denoiser"]
 
 
+def program(place, short, threads):
+    """tweedie on the saved law and points."""
+    files = [place / "law.json", place / "points.npy"]
+    return timing.Program([RELEASE / "examples/timed", *files, str(SIGMA), short, str(threads)])
+
+
 def difference(np, values, exact):
     """The largest difference of any of the three, relative to the largest entry of its kind."""
     return max(np.abs(v - e).max() / np.abs(e).max() for v, e in zip(values, exact))
@@ -65,9 +71,7 @@ def compare(np, name, given, options, place):
 
     x, means, variances, weights = (np.ascontiguousarray(array, dtype=name) for array in given)
     exact, short = truth(np, place), {"float64": "f64", "float32": "f32"}[name]
-    files = [place / "law.json", place / "points.npy"]
-    command = [RELEASE / "examples/timed", *files, str(SIGMA), short, str(options.threads)]
-    tweedie = timing.Program(command)
+    tweedie = program(place, short, options.threads)
     contenders, differences = {"tweedie": tweedie}, {}
     for title, evaluate in formulations.all_of(len(x), len(weights), x.itemsize).items():
         call = lambda evaluate=evaluate: evaluate(x, means, variances, weights, SIGMA)
@@ -75,6 +79,7 @@ def compare(np, name, given, options, place):
         contenders[title] = timing.Function(call)
     clock = "cpu" if options.threads == 1 else "wall"
     found = timing.measure(contenders, options.budget, clock)
+    peak = tweedie.finish()
     ours = found["tweedie"][0]
     print(f"\n{short}, {options.threads} thread(s), {clock} clock, milliseconds an evaluation")
     print(f"{'':24}{'median':>9}{'minimum':>9}{'ratio':>7}{'samples':>9}  difference to tweedie in f64")
@@ -82,7 +87,7 @@ def compare(np, name, given, options, place):
         apart = f"{differences[title]:.0e}" if title in differences else ""
         print(f"{title:24}{1e3 * median:9.2f}{1e3 * least:9.2f}{median / ours:7.2f}{f'{kept}/{taken}':>9}  {apart}")
     best = min((title for title in found if title != "tweedie"), key=lambda title: found[title][0])
-    print(f"tweedie takes {ours / found[best][0]:.2f} of the time of NumPy's best ({best}); {tweedie.finish()}")
+    print(f"tweedie takes {ours / found[best][0]:.2f} of the time of NumPy's best ({best}); {peak}")
 
 
 def main():
@@ -100,4 +105,5 @@ def main():
             compare(np, name, given, options, Path(folder))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ use crate::arith::{Hardware, Kernel, MulAdd, Real};
 use crate::error::{Error, Result};
 
 /// Points given to a thread at a time: long enough to repay the hand-over, short enough to balance.
-const CHUNK: usize = 16 * LANES;
+const CHUNK: usize = 8 * LANES;
 
 impl<T: Real> Noised<T> {
     /// The wanted quantities at the N×d points.
