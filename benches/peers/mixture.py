@@ -1,6 +1,7 @@
 """tweedie against NumPy's best: log density, score and denoiser of an isotropic mixture, whole evaluations interleaved.
 
 usage: mixture.py [--threads T] [--points N] [--components K] [--dimension D] [--training-set] [--budget SECONDS]
+                  [--patience SECONDS]
 """
 
 import argparse
@@ -23,6 +24,7 @@ def arguments():
     parser.add_argument("--dimension", type=int, default=2)
     parser.add_argument("--training-set", action="store_true", help="point masses of equal weight")
     parser.add_argument("--budget", type=float, default=30.0, help="seconds of timing a format")
+    parser.add_argument("--patience", type=float, default=20.0, help="seconds a wall-clock sample waits for a quiet machine")
     return parser.parse_args()
 
 
@@ -78,7 +80,7 @@ def compare(np, name, given, options, place):
         differences[title] = difference(np, call(), exact)
         contenders[title] = timing.Function(call)
     clock = "cpu" if options.threads == 1 else "wall"
-    found = timing.measure(contenders, options.budget, clock)
+    found = timing.measure(contenders, options.budget, clock, options.patience)
     peak = tweedie.finish()
     ours = found["tweedie"][0]
     print(f"\n{short}, {options.threads} thread(s), {clock} clock, milliseconds an evaluation")

@@ -22,7 +22,7 @@ def main():
         mixture.save(np, place, *given)
         for short in ("f64", "f32"):
             programs = {f"{threads} thread(s)": mixture.program(place, short, threads) for threads in (1, 2)}
-            found = timing.measure(programs, options.budget, "wall")
+            found = timing.measure(programs, options.budget, "wall", options.patience)
             for name, (median, least, kept, taken) in found.items():
                 peak = programs[name].finish()
                 print(f"{short} {name}: median {1e3 * median:.2f} ms, minimum {1e3 * least:.2f} ms, {kept}/{taken} quiet; {peak}")

@@ -89,7 +89,7 @@ def sample(contender, count, clock, patience):
     return (cpu if clock == "cpu" else wall) / count, others
 
 
-def measure(contenders, budget, clock, patience=20.0):
+def measure(contenders, budget, clock, patience):
     """Name -> (median, minimum, samples kept, samples taken), after `budget` seconds of rounds and five at least."""
     counts = {}
     for name, contender in contenders.items():

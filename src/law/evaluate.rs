@@ -120,6 +120,10 @@ impl<T: Real> Noised<T> {
         if n == 0 {
             return Err(Error::Empty { what: "points", expected: "point" });
         }
+        // No early end, so that it vectorises; one thread does this for all.
+        if points.iter().fold(true, |all, x| all & x.is_finite()) {
+            return Ok(());
+        }
         match points.indexed_iter().find(|(_, x)| !x.is_finite()) {
             None => Ok(()),
             Some(((row, column), value)) => Err(Error::NotFinite {
