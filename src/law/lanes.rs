@@ -48,8 +48,7 @@ struct Sums<T> {
     coordinates: Vec<Coordinate<T>>,
 }
 
-/// The two sums of one coordinate. Side by side: apart, they would lie a multiple of 4096 bytes from each other in 64
-/// dimensions, where a processor takes the load of one for the store of the other and waits.
+/// The two sums of one coordinate, side by side: in 64 dimensions a few hundredths faster than two arrays.
 #[derive(Clone, Copy)]
 struct Coordinate<T> {
     precision: Lanes<T>,
