@@ -3,9 +3,12 @@
 //! Floor 3. Uses `arith`, `channel`, `error`. Spec: T1, T2, T3.
 
 pub mod affine;
+pub mod affine_levels;
+mod cotangents;
 pub mod exact;
 pub mod head;
 pub mod levelled;
+pub mod mixture;
 pub mod mlp;
 pub mod model;
 pub mod trainable;
@@ -17,9 +20,11 @@ use crate::channel::Channel;
 use crate::error::{Error, Result};
 
 pub use affine::Affine;
+pub use affine_levels::AffineLevels;
 pub use exact::Exact;
 pub use head::Head;
 pub use levelled::{AtLevel, Choose, Cotangent, Levelled};
+pub use mixture::{MixtureDenoiser, Variances};
 pub use mlp::Mlp;
 pub use model::{Model, ModelSpec, Stored};
 pub use trainable::{Block, Tensor, Trainable};

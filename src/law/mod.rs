@@ -3,6 +3,7 @@
 //! Floor 1. Uses `arith`, `channel`, `error`. Spec: T1, T2, N1–N4.
 
 mod bound;
+mod corruption;
 mod covariance;
 pub mod digits;
 mod evaluate;
@@ -17,6 +18,7 @@ mod reference;
 mod sample;
 mod toy;
 
+pub use corruption::{Corrupted, Corruption, CorruptionKind, MOST_COMPONENTS};
 pub use covariance::{Covariance, FullCovariance};
 pub use mixture::{LARGEST_PARAMETER, Mixture, WEIGHT_SUM_TOLERANCE};
 pub use noised::{COMPONENT_BLOCK, Noised};

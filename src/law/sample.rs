@@ -33,12 +33,14 @@ pub struct NoisedSample {
     pub noised: Array2<f64>,
 }
 
-/// Three random streams belong to one stream number of a sample: which component, where in it, the noise.
+/// Four random streams belong to one stream number of a sample: which component, where in it, the noise, and what
+/// `law::corruption` draws.
 const COMPONENT: u64 = 0;
 const POSITION: u64 = 1;
 const NOISE: u64 = 2;
+pub(super) const CORRUPTION: u64 = 3;
 
-fn substream(stream: u64, part: u64) -> u64 {
+pub(super) fn substream(stream: u64, part: u64) -> u64 {
     stream.wrapping_mul(4).wrapping_add(part)
 }
 
