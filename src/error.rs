@@ -3,17 +3,19 @@
 //! Floor 0. Uses nothing of the crate.
 
 /// Everything that the crate refuses. Each message is one line: what, where, what was expected.
+///
+/// Numbers are shown as `{:?}` does: the shortest digits that read back, 1e300 and not its 301 digits.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An entry of an array is NaN or infinite.
-    #[error("{what}{index:?} is {value}: expected a finite number")]
+    #[error("{what}{index:?} is {value:?}: expected a finite number")]
     NotFinite { what: &'static str, index: Vec<usize>, value: f64 },
     /// An entry of an array, or a parameter, is outside its domain.
-    #[error("{what}{index:?} is {value}: expected {expected}")]
+    #[error("{what}{index:?} is {value:?}: expected {expected}")]
     Entry { what: &'static str, index: Vec<usize>, value: f64, expected: &'static str },
     /// A scalar parameter is outside its domain.
-    #[error("{what} is {value}: expected {expected}")]
+    #[error("{what} is {value:?}: expected {expected}")]
     Domain { what: &'static str, value: f64, expected: &'static str },
     /// An array has the wrong shape.
     #[error("{what} has shape {found:?}: expected {expected}")]
@@ -22,16 +24,16 @@ pub enum Error {
     #[error("{what} is empty: expected at least one {expected}")]
     Empty { what: &'static str, expected: &'static str },
     /// The weights of a mixture do not sum to one.
-    #[error("weights sum to {sum}: expected 1 within 1e-6")]
+    #[error("weights sum to {sum:?}: expected 1 within 1e-6")]
     WeightSum { sum: f64 },
     /// A covariance differs from its transpose by more than rounding.
     #[error(
-        "covariance[{component}] is not symmetric: entry [{row}, {column}] differs from [{column}, {row}] by {difference}, more than {tolerance}"
+        "covariance[{component}] is not symmetric: entry [{row}, {column}] differs from [{column}, {row}] by {difference:?}, more than {tolerance:?}"
     )]
     Asymmetric { component: usize, row: usize, column: usize, difference: f64, tolerance: f64 },
     /// A covariance has an eigenvalue below zero by more than rounding.
     #[error(
-        "covariance[{component}] is indefinite: it has the eigenvalue {eigenvalue}, below -{tolerance}"
+        "covariance[{component}] is indefinite: it has the eigenvalue {eigenvalue:?}, below -{tolerance:?}"
     )]
     Indefinite { component: usize, eigenvalue: f64, tolerance: f64 },
     /// A name that is not in a fixed list.

@@ -68,7 +68,7 @@ fn bound<T: Real>(norm: Norm, dimension: usize, part: &Big, r: T) -> Big {
     match norm {
         Norm::Linf => zero(),
         Norm::L2 => {
-            big(2.0 * u + 12.0 * unit) * part + r * big(2.0_f64.powi(-1000)) + big(12.0) * big(tiny)
+            big(4.0 * u + 14.0 * unit) * part + r * big(2.0_f64.powi(-1000)) + big(12.0) * big(tiny)
         }
         Norm::L1 => {
             let sum = big((8 * dimension + 120) as f64 * unit * unit);

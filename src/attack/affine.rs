@@ -92,8 +92,9 @@ pub fn largest_effect(norm: Norm, matrix: ArrayView2<'_, f64>, radius: f64) -> R
     // Two factors r·2^e, each product rounded once: four roundings, and a step where a product is subnormal.
     let factor = scale(radius, e);
     let outward = |x: f64, sign: f64| x * factor * factor * (1.0 + sign * 8.0 * UNIT);
-    // 0·∞ where the factor overflows is NaN, which `max` drops.
-    let lower = outward(found.lower, -1.0).next_down().max(0.0).min(f64::MAX);
+    let lower = outward(found.lower, -1.0).next_down();
+    // 0·∞, where the factor overflows, is NaN: then 0 is what is known.
+    let lower = if lower > 0.0 { lower.min(f64::MAX) } else { 0.0 };
     let upper = outward(found.upper, 1.0);
     let zero = radius == 0.0 || matrix.iter().all(|b| *b == 0.0);
     let upper = if zero { 0.0 } else { upper.next_up() };

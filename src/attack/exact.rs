@@ -112,11 +112,26 @@ pub(super) fn exponent(x: f64) -> i32 {
     if m == 0 { 0 } else { e + 63 - m.leading_zeros() as i32 }
 }
 
+/// 2^k for |k| ≤ 1100, as two factors that f64 holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Power(f64, f64);
+
+impl Power {
+    pub(super) fn new(k: i32) -> Self {
+        let power = |k: i32| f64::from_bits(((1023 + k) as u64) << 52);
+        Power(power(k / 2), power(k - k / 2))
+    }
+
+    /// x·2^k; exact where the result is a normal number.
+    #[inline(always)]
+    pub(super) fn times(self, x: f64) -> f64 {
+        x * self.0 * self.1
+    }
+}
+
 /// x·2^k for |k| ≤ 1100; exact where the result is a normal number.
 pub(super) fn scale(x: f64, k: i32) -> f64 {
-    let power = |k: i32| f64::from_bits(((1023 + k) as u64) << 52);
-    let half = k / 2;
-    x * power(half) * power(k - half)
+    Power::new(k).times(x)
 }
 
 /// The largest f64 not above x·2^k, for 0 ≤ x ≤ 4.

@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, ArrayView2, Zip};
 
 use crate::arith::{Real, dot};
 use crate::denoiser::levelled::check_rows;
-use crate::denoiser::{Cotangent, Levelled, Prediction, check_finite};
+use crate::denoiser::{self, Cotangent, Levelled, Prediction};
 use crate::error::{Error, Result};
 use crate::objective::Units;
 use crate::objective::consistency::perturbed;
@@ -103,7 +103,7 @@ impl<'a, T: Real, L: Levelled<T> + ?Sized> InnerObjective<'a, T, L> {
         let (values, mut gradient) = self.ascent(omega)?;
         for (mut row, channel) in gradient.rows_mut().into_iter().zip(self.local.channels()) {
             let s = self.factor(channel.s());
-            let slope = if self.from_denoised() {
+            let slope = if self.denoised_form() {
                 let ratio = T::from_f64(channel.a() / channel.s());
                 ratio * ratio * s
             } else {
@@ -125,7 +125,7 @@ impl<'a, T: Real, L: Levelled<T> + ?Sized> InnerObjective<'a, T, L> {
         let (_, mut pulled) = self.local.pull_back(point.view(), &mut |found| {
             effect = self.effect(found, omega)?;
             let vectors = Some(effect.clone());
-            Ok(match self.from_denoised() {
+            Ok(match self.denoised_form() {
                 true => Cotangent { denoised: vectors, noise: None },
                 false => Cotangent { denoised: None, noise: vectors },
             })
@@ -133,13 +133,14 @@ impl<'a, T: Real, L: Levelled<T> + ?Sized> InnerObjective<'a, T, L> {
         check_shape("pulled-back vectors", pulled.view(), self.x.dim())?;
         if (self.inner, self.units) == (Inner::Residual, Units::Input) {
             // R depends on ω directly as well.
-            pulled.zip_mut_with(&effect, |pulled, &r| *pulled = *pulled - r);
+            pulled.zip_mut_with(&effect, |pulled, &r| *pulled -= r);
         }
         check_finite("gradient", pulled.view())?;
         Ok((self.values(&effect)?, pulled))
     }
 
-    fn from_denoised(&self) -> bool {
+    /// Whether R is taken from D̂.
+    fn denoised_form(&self) -> bool {
         (self.inner, self.units) == (Inner::Residual, Units::Noise)
     }
 
@@ -147,12 +148,12 @@ impl<'a, T: Real, L: Levelled<T> + ?Sized> InnerObjective<'a, T, L> {
     fn effect(&self, found: &Prediction<T>, omega: ArrayView2<'_, T>) -> Result<Array2<T>> {
         check_shape("data predicted", found.denoised.view(), self.x.dim())?;
         check_shape("noise predicted", found.noise.view(), self.x.dim())?;
-        if self.from_denoised() {
+        if self.denoised_form() {
             return Ok(difference(&found.denoised, &self.clean.denoised));
         }
         let mut effect = difference(&found.noise, &self.clean.noise);
         if self.inner == Inner::Residual {
-            effect.zip_mut_with(&omega, |effect, &omega| *effect = *effect - omega);
+            effect.zip_mut_with(&omega, |effect, &omega| *effect -= omega);
         }
         Ok(effect)
     }
@@ -160,7 +161,7 @@ impl<'a, T: Real, L: Levelled<T> + ?Sized> InnerObjective<'a, T, L> {
     fn values(&self, effect: &Array2<T>) -> Result<Array1<f64>> {
         let mut wide = Vec::with_capacity(effect.ncols());
         let values = effect.rows().into_iter().zip(self.local.channels()).map(|(row, channel)| {
-            let ratio = if self.from_denoised() { channel.a() / channel.s() } else { 1.0 };
+            let ratio = if self.denoised_form() { channel.a() / channel.s() } else { 1.0 };
             wide.clear();
             wide.extend(row.iter().map(|entry| ratio * entry.to_f64()));
             dot(&wide, &wide)
@@ -177,8 +178,18 @@ impl<'a, T: Real, L: Levelled<T> + ?Sized> InnerObjective<'a, T, L> {
 
 fn difference<T: Real>(found: &Array2<T>, clean: &Array2<T>) -> Array2<T> {
     let mut difference = found.clone();
-    Zip::from(&mut difference).and(clean).for_each(|found, &clean| *found = *found - clean);
+    Zip::from(&mut difference).and(clean).for_each(|found, &clean| *found -= clean);
     difference
+}
+
+/// `denoiser::check_finite`, which finds the first entry at fault, once it is known that there is one: this is asked
+/// of every array that a step makes.
+pub(super) fn check_finite<T: Real>(what: &'static str, values: ArrayView2<'_, T>) -> Result<()> {
+    let all = match values.as_slice() {
+        Some(values) => values.iter().fold(true, |all, value| all & value.is_finite()),
+        None => false,
+    };
+    if all { Ok(()) } else { denoiser::check_finite(what, values) }
 }
 
 /// Errors where the array has another shape.

@@ -1,11 +1,12 @@
 //! The norms of perturbations: their values, their balls, and the steepest direction in each.
 //!
-//! Floor 5. Uses `arith`, `error`, `attack::exact`. Spec: E4, N4.
+//! Floor 5. Uses `arith`, `error`, `attack::{exact, length}`. Spec: E4, N4.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::exact::{exponent, scale, squares_within, sum_within};
+use super::exact::{Power, exponent, squares_within, sum_within};
+use super::length::{largest, length_above};
 use crate::arith::Real;
 use crate::arith::wide::Wide;
 use crate::error::{Error, Result};
@@ -48,12 +49,13 @@ impl Norm {
         let scaled = match self {
             // The nearest f64 to the sum, one step up.
             Norm::L1 => {
-                let add = |sum: Wide, x: &T| sum.plus(Wide::new(scale(x.to_f64().abs(), -e)));
+                let power = Power::new(-e);
+                let add = |sum: Wide, x: &T| sum.plus(Wide::new(power.times(x.to_f64().abs())));
                 row.iter().fold(Wide::ZERO, add).to_f64().next_up()
             }
             _ => length_above(row, e),
         };
-        let whole = scale(scaled, e);
+        let whole = Power::new(e).times(scaled);
         if whole < f64::MIN_POSITIVE { whole.next_up() } else { whole }
     }
 
@@ -91,9 +93,9 @@ impl Norm {
             }
             Norm::L2 => {
                 let e = exponent(largest(gradient));
-                let length = length_above(gradient, e);
+                let (length, power) = (length_above(gradient, e), Power::new(-e));
                 for (out, &g) in out.iter_mut().zip(gradient) {
-                    let part = scale(g.to_f64(), -e);
+                    let part = power.times(g.to_f64());
                     *out = if length > 0.0 { T::from_f64(part / length) } else { T::ZERO };
                 }
             }
@@ -126,26 +128,6 @@ fn sign<T: Real>(x: T) -> T {
     } else {
         T::ZERO
     }
-}
-
-/// max_i |x_i|; NaN where an entry is.
-pub(super) fn largest<T: Real>(row: &[T]) -> f64 {
-    row.iter().fold(0.0, |most: f64, x| {
-        let x = x.to_f64().abs();
-        if x > most || x.is_nan() { x } else { most }
-    })
-}
-
-/// ‖2^(−e)·row‖₂, never below it and at most 7u of it above, for 2^e the power of two of the row's largest entry.
-///
-/// The squares are exact in double words and each sum is within 3u² of itself, so the head is within u, its root within
-/// 1.6u; the factor 1 + 4u, rounded, is above that. What underflows is below 2⁻¹⁰⁰⁰ of the sum, which is at least 1.
-pub(super) fn length_above<T: Real>(row: &[T], e: i32) -> f64 {
-    let add = |sum: Wide, x: &T| {
-        let x = scale(x.to_f64(), -e);
-        sum.plus(Wide::product(x, x))
-    };
-    row.iter().fold(Wide::ZERO, add).to_f64().sqrt() * (1.0 + 4.0 * f64::UNIT_ROUNDOFF)
 }
 
 impl fmt::Display for Norm {

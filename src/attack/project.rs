@@ -1,12 +1,13 @@
 //! Euclidean projection onto the balls of the three norms, contained in real arithmetic.
 //!
-//! The nearest point of a ball is known in closed form for each norm; what is rounded is rounded toward zero, from a
-//! scale that is not above the exact one. So the result is in the ball by a theorem, with nothing to repeat.
+//! The nearest point of a ball is known in closed form for each norm; what is rounded is rounded toward zero, or
+//! scaled by a factor that is below the exact one by more than the roundings. So the result is in the ball by a theorem, with nothing to repeat.
 //!
-//! Floor 5. Uses `arith`, `error`, `attack::{exact, norm}`. Spec: E4, N4.
+//! Floor 5. Uses `arith`, `error`, `attack::{exact, length, norm}`. Spec: E4, N4.
 
-use super::exact::{exponent, floor_to, product_below, scale, scale_down};
-use super::norm::{Norm, largest, length_above};
+use super::exact::{exponent, floor_to, scale, scale_down};
+use super::length::{largest, shrink, signed};
+use super::norm::Norm;
 use crate::arith::Real;
 use crate::arith::wide::Wide;
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ impl Norm {
     /// Afterwards ‖row‖ ≤ radius in real arithmetic (`Norm::contains`), and a row that was in the ball is unchanged.
     /// With P the exact projection, |row_i − P_i| is at most
     /// - ℓ∞, and every norm where at most one entry is not 0: 0;
-    /// - ℓ2: (2u + 12·2⁻⁵³)·|P_i| + 2⁻¹⁰⁰⁰·radius + 12·TINY;
+    /// - ℓ2: (4u + 14·2⁻⁵³)·|P_i| + 2⁻¹⁰⁰⁰·radius + 12·TINY;
     /// - ℓ1: (2u + 2·2⁻⁵³)·|P_i| + (8d + 120)·2⁻¹⁰⁶·radius + 2·TINY;
     ///
     /// u and TINY those of the scalar; and |row_i| ≤ |P_i|. Cost: d for ℓ∞ and ℓ2, d·log d for ℓ1.
@@ -49,17 +50,17 @@ impl Norm {
             row.fill(T::ZERO);
             return;
         }
-        if self.contains(row, radius) {
-            return;
-        }
-        let single = row.iter().filter(|x| **x != T::ZERO).count() < 2;
-        match self {
-            Norm::L2 if !single => {
-                let shrink = Shrink::new(row, radius.to_f64());
-                row.iter_mut().for_each(|x| *x = shrink.of(x.to_f64()));
+        let single = || row.iter().filter(|x| **x != T::ZERO).count() < 2;
+        if self == Norm::Linf || single() {
+            row.iter_mut().for_each(|x| *x = clamp(*x, radius));
+        } else if !self.contains(row, radius) {
+            match self {
+                Norm::L1 => project_sum(row, radius.to_f64()),
+                _ => {
+                    let before = row.to_vec();
+                    shrink(&before, radius.to_f64(), row);
+                }
             }
-            Norm::L1 if !single => project_sum(row, radius.to_f64()),
-            _ => row.iter_mut().for_each(|x| *x = clamp(*x, radius)),
         }
     }
 }
@@ -72,38 +73,6 @@ fn clamp<T: Real>(x: T, radius: T) -> T {
     } else {
         x
     }
-}
-
-/// x_i ↦ (r/‖x‖₂)·x_i, rounded toward zero.
-pub(super) struct Shrink {
-    /// The power of two of the largest entry.
-    exponent: i32,
-    /// r/‖2^(−exponent)·x‖₂, from below: 9·2⁻⁵³ of it at most, or one subnormal step.
-    factor: f64,
-}
-
-impl Shrink {
-    /// To the length r ≥ 0, of a row that is finite and not 0.
-    pub(super) fn new<T: Real>(row: &[T], r: f64) -> Self {
-        let exponent = exponent(largest(row));
-        let factor = (r / length_above(row, exponent)).next_down().max(0.0);
-        Shrink { exponent, factor }
-    }
-
-    /// One entry: its magnitude is at most factor·|x|·2^(−exponent) in real arithmetic. An entry below 2⁻¹⁰⁰⁰ of the
-    /// largest becomes 0.
-    pub(super) fn of<T: Real>(&self, x: f64) -> T {
-        let part = scale(x.abs(), -self.exponent);
-        if part < scale(1.0, -1000) {
-            return T::ZERO;
-        }
-        signed(floor_to(product_below(self.factor, part)), x)
-    }
-}
-
-/// The magnitude with the sign of x; 0 has none.
-fn signed<T: Real>(magnitude: T, x: f64) -> T {
-    if x < 0.0 && magnitude > T::ZERO { -magnitude } else { magnitude }
 }
 
 /// The projection onto the ℓ1 ball of a row outside it, r > 0.

@@ -1,14 +1,14 @@
 //! Random perturbations: truly uniform, addressed and contained.
 //!
-//! Floor 5. Uses `arith`, `error`, `attack::{exact, norm, project}`. Spec: E4, N3.
+//! Floor 5. Uses `arith`, `error`, `attack::{exact, length, norm}`. Spec: E4, N3.
 
 use ndarray::Array2;
 
 use super::exact::{floor_to, product_below};
+use super::length::shrink;
 use super::norm::Norm;
-use super::project::Shrink;
 use crate::arith::scalar::{exp, ln};
-use crate::arith::{Real, fill_normal, fill_uniform};
+use crate::arith::{Isa, Kernel, MulAdd, Real, fill_normal, fill_uniform};
 
 /// The law of a random perturbation ω in d dimensions, of radius r.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,8 +57,8 @@ impl Shape {
     /// ℓ2 ball is drawn from the stream with its top bit turned, since uniforms and normals of one stream share words. A radius is finite and at least 0; 0 gives exactly 0.
     ///
     /// Contained in real arithmetic: r·(2u − 1) rounds to at most r, and what is scaled to a length is scaled from
-    /// below and rounded toward zero. So the sphere is met from inside: to 14 units of 2⁻⁵³ and two of the scalar's, a
-    /// coordinate.
+    /// below. So the sphere is met from inside: to 4u + 14·2⁻⁵³ a coordinate, u
+    /// the scalar's.
     ///
     /// Spec: E4, N3. Source: Marsaglia 1972, Muller 1959 (directions by normals, radius u^(1/d)); Devroye 1986, V.2
     /// (the simplex by exponentials, of which one more than d are drawn).
@@ -142,8 +142,7 @@ fn along<T: Real>(z: &[f64], r: f64, out: &mut [T]) {
         out.fill(T::ZERO);
         out[0] = floor_to(r);
     } else {
-        let shrink = Shrink::new(z, r);
-        out.iter_mut().zip(z).for_each(|(out, &z)| *out = shrink.of(z));
+        shrink(z, r, out);
     }
 }
 
@@ -153,13 +152,36 @@ fn along<T: Real>(z: &[f64], r: f64, out: &mut [T]) {
 /// quotient, and each product is rounded toward zero: the magnitudes sum to at most r. The total is above 0: of −ln v with v in
 /// (0, 1) the least is 2⁻⁵³.
 fn in_simplex<T: Real>(uniforms: &[f64], r: f64, out: &mut [T]) {
-    let place = |u: f64| if u < 0.5 { u + u } else { u + u - 1.0 };
-    let magnitudes: Vec<f64> = uniforms.iter().map(|u| -ln(place(*u))).collect();
+    let mut magnitudes = uniforms.to_vec();
+    Isa::best().run(Exponentials(&mut magnitudes));
     let total = magnitudes.iter().fold(0.0, |sum, e| sum + e);
     let margin = (uniforms.len() as f64 + 4.0) * (2.0 * f64::UNIT_ROUNDOFF);
     let factor = (r / total * (1.0 - margin)).next_down().max(0.0);
     for (out, (&u, e)) in out.iter_mut().zip(uniforms.iter().zip(magnitudes)) {
         let part: T = floor_to(product_below(factor, e));
         *out = if u < 0.5 && part > T::ZERO { -part } else { part };
+    }
+}
+
+/// u becomes −ln of its place in its half of (0, 1).
+struct Exponentials<'a>(&'a mut [f64]);
+
+impl Kernel for Exponentials<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: MulAdd>(self) {
+        for chunk in self.0.chunks_mut(8) {
+            let mut places = [0.5; 8];
+            for (place, u) in places.iter_mut().zip(chunk.iter()) {
+                *place = if *u < 0.5 { u + u } else { u + u - 1.0 };
+            }
+            for place in &mut places {
+                *place = -crate::arith::ln::<f64, M>(*place);
+            }
+            for (out, e) in chunk.iter_mut().zip(places) {
+                *out = e;
+            }
+        }
     }
 }

@@ -7,8 +7,9 @@
 //! Floor 7. Uses `law`, `channel`, `error`.
 
 use ndarray::{Array2, array, s};
+use rayon::prelude::*;
 
-use super::Context;
+use super::{Case, Context, Stage};
 use crate::channel::Channel;
 use crate::error::Result;
 use crate::law::{Covariance, Mixture, digits, toy_law};
@@ -38,6 +39,30 @@ impl Study {
         let components = 0..self.mixture.components();
         components.into_iter().all(|k| self.mixture.covariance().largest_variance(k) == 0.0)
     }
+
+    /// How many draws are tested where the posterior covariance is wanted, which costs K·d² a point.
+    pub fn few_draws(&self, context: &Context<'_>) -> usize {
+        if context.quick || self.dimension() > 3 { 3 } else { 12 }
+    }
+}
+
+/// What `examine` finds on each study, in their order; studies are examined side by side.
+pub(super) fn examine_each(
+    context: &Context<'_>,
+    claim: &'static str,
+    studies: &[Study],
+    examine: impl Fn(&Context<'_>, &Study) -> Result<Vec<Case>> + Sync,
+) -> Result<Vec<Case>> {
+    let stage = Stage::new(context, claim, studies.len());
+    let all: Result<Vec<Vec<Case>>> = studies
+        .par_iter()
+        .map(|study| {
+            let cases = examine(context, study)?;
+            stage.step();
+            Ok(cases)
+        })
+        .collect();
+    Ok(all?.concat())
 }
 
 /// The variance-exploding channel (1, σ).

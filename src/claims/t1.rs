@@ -15,7 +15,6 @@
 //! Floor 7. Uses `claims`, `law`, `figure`. Spec: T1. Source: Robbins 1956, Efron 2011.
 
 use ndarray::{Array1, Array2, ArrayView2};
-use rayon::prelude::*;
 
 use super::cases::{self, NamedChannel, Study};
 use super::component::Components;
@@ -24,7 +23,7 @@ use super::quadrature::definition;
 use super::stencil::{Stencil, balanced};
 use super::subject::given;
 use super::worst::{U, Worst};
-use super::{Case, Claim, Context, Findings, Stage};
+use super::{Case, Claim, Context, Findings};
 use crate::arith::scalar::exp;
 use crate::channel::Channel;
 use crate::error::Result;
@@ -65,6 +64,7 @@ impl Values {
 }
 
 /// The worst of each check on one law.
+#[derive(Default)]
 struct Checks {
     relation: Worst,
     noise: Worst,
@@ -74,17 +74,6 @@ struct Checks {
 }
 
 impl Checks {
-    fn new() -> Self {
-        let none = Worst::new;
-        Checks {
-            relation: none(),
-            noise: none(),
-            density: none(),
-            denoiser: none(),
-            derivative: none(),
-        }
-    }
-
     fn cases(&self, law: &str) -> Vec<Case> {
         [
             self.relation.case(law, "|a·D − x − s²·S|"),
@@ -101,20 +90,12 @@ impl Checks {
 
 fn find(context: &Context<'_>) -> Result<Findings> {
     let studies = cases::studies(context)?;
-    let stage = Stage::new(context, CLAIM.id, studies.len());
-    let all: Result<Vec<Vec<Case>>> = studies
-        .par_iter()
-        .map(|study| {
-            let checks = examine(context, study)?;
-            stage.step();
-            Ok(checks.cases(study.law))
-        })
-        .collect();
-    Ok(Findings { cases: all?.concat(), statistics: None, figures: figures(context)? })
+    let cases = cases::examine_each(context, CLAIM.id, &studies, examine)?;
+    Ok(Findings { cases, statistics: None, figures: figures(context)? })
 }
 
-fn examine(context: &Context<'_>, study: &Study) -> Result<Checks> {
-    let mut checks = Checks::new();
+fn examine(context: &Context<'_>, study: &Study) -> Result<Vec<Case>> {
+    let mut checks = Checks::default();
     let draws = if context.quick { 4 } else { 16 };
     for (at, named) in study.channels.iter().enumerate() {
         let noised = study.mixture.through::<f64>(named.channel)?;
@@ -127,7 +108,7 @@ fn examine(context: &Context<'_>, study: &Study) -> Result<Checks> {
         }
         against_differences(context, study, named, &noised, points.view(), &mut checks)?;
     }
-    Ok(checks)
+    Ok(checks.cases(study.law))
 }
 
 /// Check 1.

@@ -22,7 +22,6 @@
 //! Floor 7. Uses `claims`, `law`, `arith`, `figure`. Spec: T2.
 
 use ndarray::{Array2, Array3, ArrayView2, s};
-use rayon::prelude::*;
 
 use super::cases::{self, NamedChannel, Study};
 use super::component::Components;
@@ -32,7 +31,7 @@ use super::stencil::{Stencil, balanced};
 use super::subject::given;
 use super::t1::coordinates;
 use super::worst::{U, Worst};
-use super::{Case, Claim, Context, Findings, Stage};
+use super::{Case, Claim, Context, Findings};
 use crate::arith::eigen::symmetric_eigen;
 use crate::arith::fill_normal;
 use crate::channel::Channel;
@@ -52,6 +51,7 @@ pub(super) const CLAIM: Claim = Claim {
     find,
 };
 
+#[derive(Default)]
 struct Checks {
     derivative: Worst,
     asymmetry: Worst,
@@ -63,19 +63,6 @@ struct Checks {
 }
 
 impl Checks {
-    fn new() -> Self {
-        let none = Worst::new;
-        Checks {
-            derivative: none(),
-            asymmetry: none(),
-            eigenvalue: none(),
-            product: none(),
-            transpose: none(),
-            monotone: none(),
-            variance: none(),
-        }
-    }
-
     fn cases(&self, law: &str) -> Vec<Case> {
         [
             self.derivative.case(law, "|difference quotient of D − (a/s²)·Σ|"),
@@ -139,23 +126,14 @@ impl<'a> Batch<'a> {
 
 fn find(context: &Context<'_>) -> Result<Findings> {
     let studies = cases::studies(context)?;
-    let stage = Stage::new(context, CLAIM.id, studies.len());
-    let all: Result<Vec<Vec<Case>>> = studies
-        .par_iter()
-        .map(|study| {
-            let checks = examine(context, study)?;
-            stage.step();
-            Ok(checks.cases(study.law))
-        })
-        .collect();
+    let cases = cases::examine_each(context, CLAIM.id, &studies, examine)?;
     let figures = vec![curves(context)?];
-    Ok(Findings { cases: all?.concat(), statistics: None, figures })
+    Ok(Findings { cases, statistics: None, figures })
 }
 
-fn examine(context: &Context<'_>, study: &Study) -> Result<Checks> {
-    let mut checks = Checks::new();
-    // Σ_post costs K·d² a point.
-    let draws = if context.quick || study.dimension() > 3 { 3 } else { 12 };
+fn examine(context: &Context<'_>, study: &Study) -> Result<Vec<Case>> {
+    let mut checks = Checks::default();
+    let draws = study.few_draws(context);
     for (at, named) in study.channels.iter().enumerate() {
         let seed = context.seed.wrapping_add(1000 + at as u64);
         let points = cases::points(&study.mixture, named.channel, seed, draws)?;
@@ -170,7 +148,7 @@ fn examine(context: &Context<'_>, study: &Study) -> Result<Checks> {
             grid(context, study, named, &mut checks)?;
         }
     }
-    Ok(checks)
+    Ok(checks.cases(study.law))
 }
 
 /// Check 1.

@@ -13,13 +13,12 @@
 //! Floor 7. Uses `claims`, `tweedie`, `law`, `figure`. Spec: T3. Source: Salimans and Ho 2022 (velocity).
 
 use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
 
 use super::cases::{self, NamedChannel, Study};
 use super::pictures::{curve, table};
 use super::subject::given;
 use super::worst::{U, Worst};
-use super::{Case, Claim, Context, Findings, Stage};
+use super::{Case, Claim, Context, Findings};
 use crate::arith::scalar::exp;
 use crate::channel::Channel;
 use crate::error::Result;
@@ -49,20 +48,12 @@ struct Known {
 
 fn find(context: &Context<'_>) -> Result<Findings> {
     let studies = cases::studies(context)?;
-    let stage = Stage::new(context, CLAIM.id, studies.len());
-    let all: Result<Vec<Vec<Case>>> = studies
-        .par_iter()
-        .map(|study| {
-            let cases = examine(context, study)?;
-            stage.step();
-            Ok(cases)
-        })
-        .collect();
-    Ok(Findings { cases: all?.concat(), statistics: None, figures: figures(context)? })
+    let cases = cases::examine_each(context, CLAIM.id, &studies, examine)?;
+    Ok(Findings { cases, statistics: None, figures: figures(context)? })
 }
 
 fn examine(context: &Context<'_>, study: &Study) -> Result<Vec<Case>> {
-    let (mut agreement, mut trips) = (Worst::new(), Worst::new());
+    let (mut agreement, mut trips) = (Worst::default(), Worst::default());
     let draws = if context.quick { 4 } else { 16 };
     for (at, named) in study.channels.iter().enumerate() {
         let seed = context.seed.wrapping_add(2000 + at as u64);

@@ -12,7 +12,6 @@
 //! Floor 7. Uses `claims`, `law`, `arith`, `figure`. Spec: T6.
 
 use ndarray::{Array2, array};
-use rayon::prelude::*;
 
 use super::cases::{self, NamedChannel, Study};
 use super::component::Components;
@@ -20,7 +19,7 @@ use super::pictures::curve;
 use super::stencil::{Stencil, balanced};
 use super::subject::given;
 use super::worst::{U, Worst};
-use super::{Case, Claim, Context, Findings, Stage};
+use super::{Case, Claim, Context, Findings};
 use crate::arith::eigen::symmetric_eigen;
 use crate::arith::scalar::exp;
 use crate::error::Result;
@@ -43,16 +42,7 @@ const WANTED: [Quantity; 2] = [Quantity::Denoiser, Quantity::Covariance];
 fn find(context: &Context<'_>) -> Result<Findings> {
     let mut studies = cases::studies(context)?;
     studies.retain(Study::is_point_masses);
-    let stage = Stage::new(context, CLAIM.id, studies.len());
-    let all: Result<Vec<Vec<Case>>> = studies
-        .par_iter()
-        .map(|study| {
-            let cases = examine(context, study)?;
-            stage.step();
-            Ok(cases)
-        })
-        .collect();
-    let mut cases = all?.concat();
+    let mut cases = cases::examine_each(context, CLAIM.id, &studies, examine)?;
     cases.extend(equality(context)?);
     Ok(Findings { cases, statistics: None, figures: vec![figure(context)?] })
 }
@@ -76,9 +66,9 @@ fn largest(
 }
 
 fn examine(context: &Context<'_>, study: &Study) -> Result<Vec<Case>> {
-    let (mut norm, mut quotient) = (Worst::new(), Worst::new());
+    let (mut norm, mut quotient) = (Worst::default(), Worst::default());
     let radius = squared_radius(&study.mixture);
-    let draws = if context.quick || study.dimension() > 3 { 3 } else { 12 };
+    let draws = study.few_draws(context);
     for (at, named) in study.channels.iter().enumerate() {
         let seed = context.seed.wrapping_add(6000 + at as u64);
         let points = neighbours(cases::points(&study.mixture, named.channel, seed, draws)?, named);
@@ -146,7 +136,7 @@ fn pairs(
 
 /// Check 3.
 fn equality(context: &Context<'_>) -> Result<Vec<Case>> {
-    let (mut covariance, mut difference) = (Worst::new(), Worst::new());
+    let (mut covariance, mut difference) = (Worst::default(), Worst::default());
     let law = cases::two_points()?;
     let channels = [cases::ve(0.05)?, cases::ve(1.0)?, cases::ve(30.0)?, cases::vp(0.7)?];
     for named in &channels {

@@ -20,7 +20,6 @@
 //! Floor 7. Uses `claims`, `law`, `arith`, `figure`. Spec: T7. Source: Song et al. 2021 (VE, VP as diffusions).
 
 use ndarray::ArrayView2;
-use rayon::prelude::*;
 
 use super::cases::{self, NamedChannel, Study};
 use super::path::Path;
@@ -28,7 +27,7 @@ use super::pictures::{curve, on_line, spaced, table};
 use super::stencil::{balanced, power_of_two};
 use super::subject::given;
 use super::worst::{U, Worst};
-use super::{Case, Claim, Context, Findings, Stage};
+use super::{Case, Claim, Context, Findings};
 use crate::arith::scalar::exp;
 use crate::channel::Channel;
 use crate::error::Result;
@@ -50,16 +49,8 @@ const WANTED: [Quantity; 2] = [Quantity::Score, Quantity::Covariance];
 
 fn find(context: &Context<'_>) -> Result<Findings> {
     let studies = cases::studies(context)?;
-    let stage = Stage::new(context, CLAIM.id, studies.len());
-    let all: Result<Vec<Vec<Case>>> = studies
-        .par_iter()
-        .map(|study| {
-            let cases = examine(context, study)?;
-            stage.step();
-            Ok(cases)
-        })
-        .collect();
-    Ok(Findings { cases: all?.concat(), statistics: None, figures: vec![figure(context)?] })
+    let cases = cases::examine_each(context, CLAIM.id, &studies, examine)?;
+    Ok(Findings { cases, statistics: None, figures: vec![figure(context)?] })
 }
 
 /// The tangents (a', s') at a channel, each with s' of the size of s.
@@ -74,8 +65,8 @@ fn tangents(channel: Channel) -> [(&'static str, f64, f64); 3] {
 }
 
 fn examine(context: &Context<'_>, study: &Study) -> Result<Vec<Case>> {
-    let mut worst = [Worst::new(), Worst::new(), Worst::new()];
-    let draws = if context.quick || study.dimension() > 3 { 3 } else { 12 };
+    let mut worst = [Worst::default(), Worst::default(), Worst::default()];
+    let draws = study.few_draws(context);
     for (at, named) in study.channels.iter().enumerate() {
         if named.channel.a() == 0.0 {
             continue;

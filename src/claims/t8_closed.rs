@@ -164,7 +164,7 @@ pub(super) fn examine(context: &Context<'_>, table: &Table) -> Result<Vec<Case>>
                 (End::LastLevel, Some(last)) => last.a(),
                 _ => 1.0,
             };
-            let mut worst = Worst::new();
+            let mut worst = Worst::default();
             for (i, &variance) in VARIANCES.iter().enumerate() {
                 let centre = (-a).mul_add(mean()[i], start_mean[i]);
                 let (spread, offset) =
@@ -216,8 +216,8 @@ pub(super) fn unit_variance(
 
 /// The orders of Euler (and DDIM with η = 0, the same method) and of Heun.
 pub(super) fn orders(context: &Context<'_>) -> Result<Vec<Case>> {
-    let mut euler = [Worst::new(), Worst::new()];
-    let mut heun = Worst::new();
+    let mut euler = [Worst::default(), Worst::default()];
+    let mut heun = Worst::default();
     let largest = if context.quick { 6 } else { 10 };
     for exponent in 2..=largest {
         let n = 1usize << exponent;

@@ -101,7 +101,7 @@ pub(super) fn examine(context: &Context<'_>, setting: &Setting) -> Result<(Vec<C
         let seed = context.seed.wrapping_add(8000);
         let points =
             context.subject.sample(&affine, &setting.steps, method, n, seed, &options)?.points;
-        let (mut of_mean, mut of_covariance) = (Worst::new(), Worst::new());
+        let (mut of_mean, mut of_covariance) = (Worst::default(), Worst::default());
         for direction in directions(setting.mean.len()) {
             test(&law, &points, &direction, setting.table, &mut of_mean, &mut of_covariance);
             tests += 2;

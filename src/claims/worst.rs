@@ -11,7 +11,7 @@ pub(super) const U: f64 = 1.0 / (1u64 << 53) as f64;
 ///
 /// A comparison fails where measured > bound, where either is NaN, and where the bound is infinite: a bound that
 /// excludes nothing is no test. A failed comparison is worse than any that holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Worst {
     measured: f64,
     bound: f64,
@@ -20,10 +20,6 @@ pub(super) struct Worst {
 }
 
 impl Worst {
-    pub fn new() -> Self {
-        Worst { measured: 0.0, bound: 0.0, channel: String::new(), count: 0 }
-    }
-
     pub fn add(&mut self, channel: &str, measured: f64, bound: f64) {
         self.count += 1;
         // An infinite bound is kept as NaN, which no measurement satisfies.

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::arguments::Train;
 use super::{HOLDS, complain, say};
 use crate::arith::Real;
-use crate::denoiser::{Mlp, ModelSpec, Stored};
+use crate::denoiser::{AffineLevels, MixtureDenoiser, Mlp, ModelSpec, Stored};
 use crate::error::{Error, Result};
 use crate::report;
 use crate::train::config::Config;
@@ -41,6 +41,8 @@ pub(super) fn run(options: &Train) -> Result<u8> {
 fn of_format<T: Real>(options: &Train, plan: &Plan) -> Result<()> {
     match plan.spec()? {
         spec @ ModelSpec::Mlp { .. } => of_model::<T, Mlp<T>>(options, plan, &spec),
+        spec @ ModelSpec::Mixture { .. } => of_model::<T, MixtureDenoiser<T>>(options, plan, &spec),
+        spec @ ModelSpec::Affine { .. } => of_model::<T, AffineLevels<T>>(options, plan, &spec),
     }
 }
 

@@ -8,10 +8,10 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::head::Head;
-use super::mlp::{Architecture, Embedding, Mlp};
-use super::{Denoiser, Prediction, Trainable};
+use super::mlp::{Architecture, Embedding, MOST_PARAMETERS, Mlp};
+use super::{AffineLevels, Denoiser, MixtureDenoiser, Prediction, Trainable, Variances};
 use crate::arith::Real;
-use crate::channel::Channel;
+use crate::channel::{Channel, Steps};
 use crate::error::{Error, Result};
 use crate::format::tensors::{TensorFile, TensorRef, read_tensors, write_tensors};
 
@@ -38,6 +38,50 @@ pub enum ModelSpec {
         /// σ_d of the head `edm`; 1 and unused for the others.
         sigma_data: f64,
     },
+    /// A mixture's parameters: [`MixtureDenoiser`].
+    Mixture {
+        /// d.
+        dimension: usize,
+        /// K.
+        components: usize,
+        /// `isotropic` or `diagonal`.
+        covariance: String,
+    },
+    /// An affine map a level: [`AffineLevels`].
+    Affine {
+        /// d.
+        dimension: usize,
+        /// (a, s) of every level, noisiest first.
+        channels: Vec<(f64, f64)>,
+    },
+}
+
+impl ModelSpec {
+    /// d.
+    pub fn dimension(&self) -> usize {
+        match self {
+            ModelSpec::Mlp { dimension, .. }
+            | ModelSpec::Mixture { dimension, .. }
+            | ModelSpec::Affine { dimension, .. } => *dimension,
+        }
+    }
+
+    /// `mlp`, `mixture` or `affine`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ModelSpec::Mlp { .. } => "mlp",
+            ModelSpec::Mixture { .. } => "mixture",
+            ModelSpec::Affine { .. } => "affine",
+        }
+    }
+
+    fn another<T>(&self, expected: &'static str) -> Result<T> {
+        Err(Error::Unknown {
+            what: "model kind",
+            name: self.kind().into(),
+            expected: expected.into(),
+        })
+    }
 }
 
 /// A model that can be written to a file and made from one.
@@ -73,12 +117,23 @@ impl<T: Real> Stored<T> for Mlp<T> {
     }
 
     fn from_spec(spec: &ModelSpec, parameters: Parameters<'_, T>) -> Result<Self> {
-        let ModelSpec::Mlp { dimension, width, layers, .. } = *spec;
-        let ModelSpec::Mlp { activation, embedding, waves, head, sigma_data, .. } = spec;
-        let architecture = Architecture {
+        let ModelSpec::Mlp {
             dimension,
             width,
             layers,
+            activation,
+            embedding,
+            waves,
+            head,
+            sigma_data,
+        } = spec
+        else {
+            return spec.another("mlp");
+        };
+        let architecture = Architecture {
+            dimension: *dimension,
+            width: *width,
+            layers: *layers,
             activation: activation.parse()?,
             embedding: Embedding::new(embedding, *waves)?,
             head: Head::new(head, *sigma_data)?,
@@ -87,11 +142,91 @@ impl<T: Real> Stored<T> for Mlp<T> {
     }
 }
 
+impl<T: Real> Stored<T> for MixtureDenoiser<T> {
+    fn spec(&self) -> ModelSpec {
+        ModelSpec::Mixture {
+            dimension: Denoiser::<T>::dimension(self),
+            components: self.components(),
+            covariance: match self.variances() {
+                Variances::Isotropic => "isotropic".into(),
+                Variances::Diagonal => "diagonal".into(),
+            },
+        }
+    }
+
+    fn from_spec(spec: &ModelSpec, parameters: Parameters<'_, T>) -> Result<Self> {
+        let ModelSpec::Mixture { dimension, components, covariance } = spec else {
+            return spec.another("mixture");
+        };
+        let variances = match covariance.as_str() {
+            "isotropic" => Variances::Isotropic,
+            "diagonal" => Variances::Diagonal,
+            other => {
+                return Err(Error::Unknown {
+                    what: "covariance",
+                    name: other.to_string(),
+                    expected: "isotropic, diagonal".into(),
+                });
+            }
+        };
+        let count = match variances {
+            Variances::Isotropic => product(&[*components, dimension.saturating_add(2)])?,
+            Variances::Diagonal => {
+                product(&[*components, dimension.saturating_mul(2).saturating_add(1)])?
+            }
+        };
+        let zeros = vec![T::ZERO; count];
+        let mut model = Self::from_parameters(variances, *components, *dimension, &zeros)?;
+        model.set_parameters(&parameters(&model.tensors())?)?;
+        Ok(model)
+    }
+}
+
+impl<T: Real> Stored<T> for AffineLevels<T> {
+    fn spec(&self) -> ModelSpec {
+        let pair = |channel: &Channel| (channel.a(), channel.s());
+        ModelSpec::Affine {
+            dimension: Denoiser::<T>::dimension(self),
+            channels: self.steps().channels().iter().map(pair).collect(),
+        }
+    }
+
+    fn from_spec(spec: &ModelSpec, parameters: Parameters<'_, T>) -> Result<Self> {
+        let ModelSpec::Affine { dimension, channels } = spec else {
+            return spec.another("affine");
+        };
+        let channels: Result<Vec<Channel>> =
+            channels.iter().map(|&(a, s)| Channel::new(a, s)).collect();
+        let steps = Steps::new(channels?)?;
+        product(&[steps.len(), *dimension, dimension.saturating_add(1)])?;
+        let mut model = AffineLevels::zeros(steps, *dimension)?;
+        model.set_parameters(&parameters(&model.tensors())?)?;
+        Ok(model)
+    }
+}
+
+/// How many parameters, where memory can hold them.
+fn product(sizes: &[usize]) -> Result<usize> {
+    let count = sizes.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
+    match count {
+        Some(count) if count <= MOST_PARAMETERS => Ok(count),
+        _ => Err(Error::Domain {
+            what: "number of parameters",
+            value: sizes.iter().map(|&size| size as f64).product(),
+            expected: "at most 67,108,864",
+        }),
+    }
+}
+
 /// A learned denoiser of any kind.
 #[derive(Clone, Debug)]
 pub enum Model<T> {
     /// A multilayer perceptron.
     Mlp(Mlp<T>),
+    /// A mixture's parameters.
+    Mixture(MixtureDenoiser<T>),
+    /// An affine map a level.
+    Affine(AffineLevels<T>),
 }
 
 impl<T: Real> Model<T> {
@@ -118,6 +253,12 @@ impl<T: Real> Model<T> {
     pub fn from_spec(spec: &ModelSpec, parameters: Parameters<'_, T>) -> Result<Self> {
         match spec {
             ModelSpec::Mlp { .. } => Ok(Model::Mlp(Mlp::from_spec(spec, parameters)?)),
+            ModelSpec::Mixture { .. } => {
+                Ok(Model::Mixture(MixtureDenoiser::from_spec(spec, parameters)?))
+            }
+            ModelSpec::Affine { .. } => {
+                Ok(Model::Affine(AffineLevels::from_spec(spec, parameters)?))
+            }
         }
     }
 
@@ -125,12 +266,16 @@ impl<T: Real> Model<T> {
     pub fn spec(&self) -> ModelSpec {
         match self {
             Model::Mlp(mlp) => mlp.spec(),
+            Model::Mixture(mixture) => mixture.spec(),
+            Model::Affine(affine) => affine.spec(),
         }
     }
 
     fn inner(&self) -> &dyn Denoiser<T> {
         match self {
             Model::Mlp(mlp) => mlp,
+            Model::Mixture(mixture) => mixture,
+            Model::Affine(affine) => affine,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The fast path: sixteen points side by side, the same operations as `law::reference`, the same bits.
+//! The fast path: thirty-two points side by side, the same operations as `law::reference`, the same bits.
 //!
 //! Each point is a lane. Arrays of lanes are plain arrays: compiled through `arith::isa`, their loops become
 //! vector instructions of whatever width the processor has, and no lane ever meets another, so neither
@@ -9,8 +9,9 @@
 use super::noised::{COMPONENT_BLOCK, Form, Noised};
 use crate::arith::{MulAdd, Real, exp, ln};
 
-/// Points evaluated side by side.
-pub(crate) const LANES: usize = 16;
+/// Points evaluated side by side: enough vectors to hide the latency of an exponential, and enough that compilers keep
+/// the loops over lanes and vectorise them (16 are unrolled first, and not all of the pieces become vectors again).
+pub(crate) const LANES: usize = 32;
 
 /// One number for each lane.
 pub(crate) type Lanes<T> = [T; LANES];
@@ -44,22 +45,31 @@ pub(crate) struct Workspace<T> {
 struct Sums<T> {
     largest: Lanes<T>,
     total: Lanes<T>,
-    precision: Vec<Lanes<T>>,
-    denoised: Vec<Lanes<T>>,
+    coordinates: Vec<Coordinate<T>>,
+}
+
+/// The two sums of one coordinate, side by side: in 64 dimensions a few hundredths faster than two arrays.
+#[derive(Clone, Copy)]
+struct Coordinate<T> {
+    precision: Lanes<T>,
+    denoised: Lanes<T>,
+}
+
+impl<T: Real> Coordinate<T> {
+    const ZERO: Self = Coordinate { precision: [T::ZERO; LANES], denoised: [T::ZERO; LANES] };
 }
 
 impl<T: Real> Sums<T> {
     fn new(d: usize) -> Self {
         let zero = [T::ZERO; LANES];
-        Sums { largest: zero, total: zero, precision: vec![zero; d], denoised: vec![zero; d] }
+        Sums { largest: zero, total: zero, coordinates: vec![Coordinate::ZERO; d] }
     }
 
     #[inline(always)]
     fn clear(&mut self, largest: Lanes<T>) {
         self.largest = largest;
         self.total = [T::ZERO; LANES];
-        self.precision.fill([T::ZERO; LANES]);
-        self.denoised.fill([T::ZERO; LANES]);
+        self.coordinates.fill(Coordinate::ZERO);
     }
 }
 
@@ -232,14 +242,21 @@ impl<T: Real> Noised<T> {
             Form::Isotropic { precision, gain, .. } => {
                 let (precision, gain) = (precision[k], gain[k]);
                 let scale = map(weight, |w| w * precision);
+                if want.score && want.denoiser {
+                    let sums = work.points.iter().zip(&mut work.block.coordinates);
+                    for ((x, sums), (&mu, &shifted)) in sums.zip(mean.iter().zip(shifted)) {
+                        add_both::<T, M>(x, (-self.a, mu, gain, shifted), weight, &scale, sums);
+                    }
+                    return;
+                }
                 for i in 0..d {
                     let z = map(&work.points[i], |x| M::mul_add(-self.a, mean[i], x));
                     if want.score {
-                        add::<T, M>(&mut work.block.precision[i], &scale, &z);
+                        add::<T, M>(&mut work.block.coordinates[i].precision, &scale, &z);
                     }
                     if want.denoiser {
                         let summand = map(&z, |z| M::mul_add(gain, z, shifted[i]));
-                        add::<T, M>(&mut work.block.denoised[i], weight, &summand);
+                        add::<T, M>(&mut work.block.coordinates[i].denoised, weight, &summand);
                     }
                 }
             }
@@ -249,11 +266,11 @@ impl<T: Real> Noised<T> {
                     let z = map(&work.points[i], |x| M::mul_add(-self.a, mean[i], x));
                     if want.score {
                         let scale = map(weight, |w| w * precision[i]);
-                        add::<T, M>(&mut work.block.precision[i], &scale, &z);
+                        add::<T, M>(&mut work.block.coordinates[i].precision, &scale, &z);
                     }
                     if want.denoiser {
                         let summand = map(&z, |z| M::mul_add(gain[i], z, shifted[i]));
-                        add::<T, M>(&mut work.block.denoised[i], weight, &summand);
+                        add::<T, M>(&mut work.block.coordinates[i].denoised, weight, &summand);
                     }
                 }
             }
@@ -266,8 +283,8 @@ impl<T: Real> Noised<T> {
                 self.whitens::<M>(rows, mean, &work.points, &mut work.whitened);
                 if want.score {
                     unwhitens::<T, M>(rows, &work.whitened, &mut work.unwhitened);
-                    for (sum, pull) in work.block.precision.iter_mut().zip(&work.unwhitened) {
-                        add::<T, M>(sum, weight, pull);
+                    for (sum, pull) in work.block.coordinates.iter_mut().zip(&work.unwhitened) {
+                        add::<T, M>(&mut sum.precision, weight, pull);
                     }
                 }
                 if want.denoiser {
@@ -276,9 +293,9 @@ impl<T: Real> Noised<T> {
                     }
                     unwhitens::<T, M>(rows, &work.whitened, &mut work.unwhitened);
                     let terms = work.unwhitened.iter().zip(shifted);
-                    for (sum, (pull, &shifted)) in work.block.denoised.iter_mut().zip(terms) {
+                    for (sum, (pull, &shifted)) in work.block.coordinates.iter_mut().zip(terms) {
                         let summand = map(pull, |pull| shifted + pull);
-                        add::<T, M>(sum, weight, &summand);
+                        add::<T, M>(&mut sum.denoised, weight, &summand);
                     }
                 }
             }
@@ -291,14 +308,14 @@ impl<T: Real> Noised<T> {
         let largest = work.sums.largest;
         work.log_density = map2(&largest, &total, |m, s| (m + ln::ln::<T, M>(s)) + self.reference);
         if want.score {
-            for (out, sum) in work.score.iter_mut().zip(&work.sums.precision) {
-                *out = map2(sum, &total, |sum, total| -(sum / total));
+            for (out, sum) in work.score.iter_mut().zip(&work.sums.coordinates) {
+                *out = map2(&sum.precision, &total, |sum, total| -(sum / total));
             }
         }
         if want.denoiser {
-            let sums = work.sums.denoised.iter().zip(&self.origin);
+            let sums = work.sums.coordinates.iter().zip(&self.origin);
             for (out, (sum, &origin)) in work.denoiser.iter_mut().zip(sums) {
-                *out = map2(sum, &total, |sum, total| origin + sum / total);
+                *out = map2(&sum.denoised, &total, |sum, total| origin + sum / total);
             }
         }
         if want.responsibilities {
@@ -315,6 +332,23 @@ impl<T: Real> Noised<T> {
 fn add<T: Real, M: MulAdd>(sum: &mut Lanes<T>, scale: &Lanes<T>, z: &Lanes<T>) {
     for p in 0..LANES {
         sum[p] = M::mul_add(scale[p], z[p], sum[p]);
+    }
+}
+
+/// Both sums of a coordinate in one loop, which reads x and forms z once.
+#[inline(always)]
+fn add_both<T: Real, M: MulAdd>(
+    x: &Lanes<T>,
+    (minus_a, mu, gain, shifted): (T, T, T, T),
+    weight: &Lanes<T>,
+    scale: &Lanes<T>,
+    sums: &mut Coordinate<T>,
+) {
+    for p in 0..LANES {
+        let z = M::mul_add(minus_a, mu, x[p]);
+        sums.precision[p] = M::mul_add(scale[p], z, sums.precision[p]);
+        let summand = M::mul_add(gain, z, shifted);
+        sums.denoised[p] = M::mul_add(weight[p], summand, sums.denoised[p]);
     }
 }
 
@@ -347,10 +381,12 @@ fn combine<T: Real, M: MulAdd>(want: Want, sums: &mut Sums<T>, block: &Sums<T>) 
     };
     sums.largest = largest;
     merge(&mut sums.total, &block.total);
-    if want.score {
-        sums.precision.iter_mut().zip(&block.precision).for_each(|(s, b)| merge(s, b));
-    }
-    if want.denoiser {
-        sums.denoised.iter_mut().zip(&block.denoised).for_each(|(s, b)| merge(s, b));
+    for (sum, block) in sums.coordinates.iter_mut().zip(&block.coordinates) {
+        if want.score {
+            merge(&mut sum.precision, &block.precision);
+        }
+        if want.denoiser {
+            merge(&mut sum.denoised, &block.denoised);
+        }
     }
 }

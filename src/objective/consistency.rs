@@ -2,6 +2,7 @@
 //!
 //! Floor 4. Uses `arith`, `channel`, `denoiser`, `error`, `tweedie`. Spec: E1, E2, E3.
 
+use std::fmt;
 use std::str::FromStr;
 
 use ndarray::{Array2, ArrayView2};
@@ -75,6 +76,12 @@ impl Units {
             Units::Noise => channel.s(),
             Units::Input => 1.0,
         }
+    }
+}
+
+impl fmt::Display for Units {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -8,6 +8,7 @@ pub mod csv;
 pub mod html;
 pub mod json;
 mod legend;
+mod marks;
 mod paint;
 mod pictures;
 pub mod plot;

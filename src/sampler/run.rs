@@ -136,10 +136,10 @@ pub fn sample<T: Real, D: Denoiser<T> + ?Sized>(
         trajectory.push(Snapshot { step: 0, channel: Some(steps.first()), points: points.clone() });
     }
     for (k, (from, to, step)) in moves.iter().enumerate() {
-        if let Some(intervene) = options.intervene {
-            if let Some(state) = intervene(k, *from, points.view())? {
-                points = intervened(state, &points)?;
-            }
+        if let Some(intervene) = options.intervene
+            && let Some(state) = intervene(k, *from, points.view())?
+        {
+            points = intervened(state, &points)?;
         }
         advance(denoiser, *from, *to, step, seed, k as u64 + 1, &mut points)?;
         if due(k + 1) {

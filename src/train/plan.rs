@@ -4,20 +4,21 @@
 
 use std::path::Path;
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 use super::batch::Purpose;
 use super::config::Config;
 use super::optimizer::Settings as Optimizer;
-use crate::arith::Real;
+use crate::arith::{Real, uniform_index};
 use crate::attack::{Attack, Inner, Keep, Norm, Settings, Shape, StepSize};
 use crate::channel::Steps;
 use crate::denoiser::mlp::initial;
 use crate::denoiser::model::{ModelSpec, Stored, StoredText, from_file};
+use crate::denoiser::{MixtureDenoiser, Tensor, Trainable, Variances};
 use crate::error::{Error, Result};
 use crate::format::npy::read_points;
 use crate::format::tensors::read_tensors;
-use crate::law::{Mixture, toy_law};
+use crate::law::{Corruption, CorruptionKind, Mixture, toy_law};
 use crate::objective::radius::OFFSET_OF_RANGE;
 use crate::objective::{Consistency, Matching, Radius, Strength, Weighting};
 
@@ -154,7 +155,16 @@ impl Plan {
                 head: model.head.clone(),
                 sigma_data: model.sigma_data.unwrap_or(1.0),
             }),
-            other => unknown("model kind", other, "mlp"),
+            "mixture" => Ok(ModelSpec::Mixture {
+                dimension,
+                components: model.components,
+                covariance: model.covariance.clone(),
+            }),
+            "affine" => Ok(ModelSpec::Affine {
+                dimension,
+                channels: self.steps.channels().iter().map(|c| (c.a(), c.s())).collect(),
+            }),
+            other => unknown("model kind", other, "mlp, mixture, affine"),
         }
     }
 
@@ -163,9 +173,7 @@ impl Plan {
     /// Errors: those of the model; `Error::File` where the file's model is another one.
     pub fn start<T: Real, M: Stored<T>>(&self, spec: &ModelSpec) -> Result<M> {
         match &self.config.model.init {
-            None => M::from_spec(spec, &|tensors| {
-                Ok(initial(tensors, self.config.seed, Purpose::Weights.stream(0)))
-            }),
+            None => M::from_spec(spec, &|tensors| self.initial(spec, tensors)),
             Some(path) => {
                 let path = Path::new(path);
                 let refuse =
@@ -180,6 +188,37 @@ impl Plan {
                     )));
                 }
                 M::from_spec(spec, &|tensors| from_file(&file, "", tensors).map_err(refuse))
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// The parameters that a run starts from: a network's drawn, a mixture's around the law's mean with its spread, an
+    /// affine map's 0.
+    fn initial<T: Real>(&self, spec: &ModelSpec, tensors: &[Tensor]) -> Result<Vec<T>> {
+        let stream = Purpose::Weights.stream(0);
+        let seed = self.config.seed;
+        match spec {
+            ModelSpec::Mlp { .. } => Ok(initial(tensors, seed, stream)),
+            ModelSpec::Affine { .. } => Ok(vec![T::ZERO; tensors.iter().map(Tensor::len).sum()]),
+            ModelSpec::Mixture { components, covariance, .. } => {
+                let variances = match covariance.as_str() {
+                    "diagonal" => Variances::Diagonal,
+                    _ => Variances::Isotropic,
+                };
+                // The model draws from stream 0 of a seed: one that belongs to this purpose.
+                let seed = uniform_index(seed, stream, 0, u64::MAX);
+                let (mean, deviation) =
+                    (Array1::from(self.trained.mean()), deviation_of(&self.trained));
+                let start = MixtureDenoiser::<T>::initial(
+                    seed,
+                    variances,
+                    *components,
+                    mean.view(),
+                    deviation,
+                )?;
+                Ok(start.parameters().to_vec())
             }
         }
     }
@@ -277,10 +316,16 @@ fn clean_law(config: &Config) -> Result<Mixture> {
     }
 }
 
-fn source(config: &Config, clean: &Mixture, _range: f64) -> Result<(Source, Mixture)> {
+/// What rows are drawn from, and the law of that.
+fn source(config: &Config, clean: &Mixture, range: f64) -> Result<(Source, Mixture)> {
     let data = &config.data;
+    let corruption = corruption(config, clean, range)?;
     if data.samples == 0 {
-        return Ok((Source::Law(clean.clone()), clean.clone()));
+        let law = match &corruption {
+            None => clean.clone(),
+            Some(corruption) => corruption.law(clean)?,
+        };
+        return Ok((Source::Law(law.clone()), law));
     }
     if data.samples > MOST_ROWS {
         return Err(Error::Domain {
@@ -289,9 +334,27 @@ fn source(config: &Config, clean: &Mixture, _range: f64) -> Result<(Source, Mixt
             expected: "at most 4,194,304",
         });
     }
-    let points = clean.sample(config.seed, SET_STREAM, data.samples)?.points;
+    let drawn = clean.sample(config.seed, SET_STREAM, data.samples)?.points;
+    let points = match &corruption {
+        None => drawn,
+        Some(corruption) => corruption.corrupt(drawn.view(), config.seed, SET_STREAM)?.points,
+    };
     let law = Mixture::point_masses(points.clone())?;
     Ok((Source::Set(points), law))
+}
+
+fn corruption(config: &Config, clean: &Mixture, range: f64) -> Result<Option<Corruption>> {
+    let data = &config.data;
+    let kind = match data.corruption.as_str() {
+        "none" => return Ok(None),
+        "gaussian" => CorruptionKind::Gaussian { deviation: data.deviation * range },
+        "outliers" => {
+            CorruptionKind::Outliers { centre: clean.mean(), deviation: data.spread * range }
+        }
+        "missing" => CorruptionKind::MissingCoordinate { fill: data.fill },
+        other => return unknown("corruption", other, "none, gaussian, outliers, missing"),
+    };
+    Corruption::new(data.fraction, kind).map(Some)
 }
 
 /// The width of the smallest interval that holds every component's mean ± 2 deviations in every coordinate.

@@ -33,7 +33,8 @@ pub const METRICS: &str = "metrics.csv";
 pub const ERRORS: &str = "error.csv";
 
 const METRICS_HEADER: &str = "step,loss,matching,consistency,radius,gradient_norm,learning_rate";
-const ERRORS_HEADER: &str = "step,a,s,error,standard_error,floor";
+const ERRORS_HEADER: &str =
+    "step,a,s,error,standard_error,floor,trained_error,trained_standard_error,trained_floor";
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +63,7 @@ pub enum Begin {
 /// A run that is stopped anywhere and resumed has the bits of one that is not: weights and files. Metrics are
 /// written with each checkpoint, so that after a stop they end where it does.
 /// Errors: `Error::File` where the directory holds another run or cannot be written; `Error::Stopped` with the step
-/// where a loss, a prediction or a gradient is not finite: the last checkpoint is kept.
+/// where a loss, a prediction or a gradient is not finite, or a parameter leaves its range: the last checkpoint is kept.
 pub fn run<T: Real, M: Stored<T>>(
     plan: &Plan,
     mut model: M,
@@ -92,7 +93,7 @@ pub fn run<T: Real, M: Stored<T>>(
         }
         if state.step.is_multiple_of(output.evaluate_every) || state.step == steps {
             let measured = measure(plan, &model, &state)?;
-            error = Some(relative(&measured));
+            error = Some(relative(&measured[0]));
             records.errors(state.step, &measured);
         }
         if state.step.is_multiple_of(output.checkpoint_every) || state.step == steps {
@@ -106,23 +107,24 @@ pub fn run<T: Real, M: Stored<T>>(
     Ok(model)
 }
 
-/// The averaged model against the clean law at the plan's levels.
+/// The averaged model at the plan's levels, against the clean law and against the law of the rows it is trained on.
 ///
-/// Errors: those of the law and the model.
-pub fn measure<T: Real, M: Trainable<T> + Clone>(
+/// Errors: those of the laws and the model.
+fn measure<T: Real, M: Stored<T>>(
     plan: &Plan,
     model: &M,
     state: &State<T>,
-) -> Result<Vec<Measured>> {
+) -> Result<[Vec<Measured>; 2]> {
     let mut averaged = model.clone();
     averaged.set_parameters(&state.average)?;
-    against_truth(
-        &averaged,
-        &plan.clean,
-        &levels(&plan.steps),
-        plan.config.output.points,
-        plan.config.seed,
-    )
+    let channels = levels(&plan.steps);
+    let (points, seed) = (plan.config.output.points, plan.config.seed);
+    let clean = against_truth(&averaged, &plan.clean, &channels, points, seed)?;
+    if plan.trained == plan.clean {
+        return Ok([clean.clone(), clean]);
+    }
+    let trained = against_truth(&averaged, &plan.trained, &channels, points, seed)?;
+    Ok([clean, trained])
 }
 
 /// Σ w·error/Σ w·floor over the levels of a measurement, w = a²/s²: by how much the mean noise loss is above that of the
@@ -135,12 +137,9 @@ pub fn relative(measured: &[Measured]) -> f64 {
     if floor > 0.0 { error / floor } else { error }
 }
 
-/// A number that is not finite stops a run; anything else is reported as it is.
+/// What is wrong in a step stops the run, whatever it is.
 fn located(step: u64, error: Error) -> Error {
-    match error {
-        Error::NotFinite { .. } => Error::Stopped { step, reason: error.to_string() },
-        other => other,
-    }
+    Error::Stopped { step, reason: error.to_string() }
 }
 
 /// The numbers of a run's `metrics.csv`, a step each.
@@ -245,10 +244,14 @@ impl Records {
         );
     }
 
-    fn errors(&mut self, step: u64, measured: &[Measured]) {
-        for Measured { channel, error, deviation, floor } in measured {
-            let (a, s) = (channel.a(), channel.s());
-            let _ = writeln!(self.errors, "{step},{a:e},{s:e},{error:e},{deviation:e},{floor:e}");
+    fn errors(&mut self, step: u64, [clean, trained]: &[Vec<Measured>; 2]) {
+        for (clean, trained) in clean.iter().zip(trained) {
+            let (a, s) = (clean.channel.a(), clean.channel.s());
+            let _ = write!(self.errors, "{step},{a:e},{s:e}");
+            for Measured { error, deviation, floor, .. } in [clean, trained] {
+                let _ = write!(self.errors, ",{error:e},{deviation:e},{floor:e}");
+            }
+            self.errors.push('\n');
         }
     }
 }

@@ -140,3 +140,15 @@ fn a_mixture_that_could_not_be_read_back_is_not_written() {
     assert_refused(write_mixture(&path, &mixture), "covariance.values has length 0");
     assert!(!path.exists());
 }
+
+#[test]
+fn the_fuzzers_seeds_are_legal_laws() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/mixture");
+    let mut kinds = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let law = tweedie::law::Mixture::read(&entry.unwrap().path()).unwrap();
+        kinds.push(law.covariance().kind());
+    }
+    kinds.sort();
+    assert_eq!(kinds, ["diagonal", "full", "isotropic", "isotropic"]);
+}
