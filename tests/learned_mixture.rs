@@ -324,7 +324,7 @@ fn chi_square_bound(p: usize, t: f64) -> f64 {
 }
 
 /// With sampled targets θ̂ is within the interval that the sample gives; the false alarm of each is 10⁻⁹ in the limit
-/// of many draws. A bias of the targets, ten times smaller than the data's deviation, is outside it.
+/// of many draws. A bias of 0.1 in the targets is outside it.
 #[test]
 fn sampled_targets_lead_to_the_truth_within_their_interval() {
     for (law, n, seed) in [(on_the_line(), 8192, 3), (in_the_plane(false), 4096, 4)] {
