@@ -39,7 +39,7 @@ fn reference(
             _ => &found.noise - &clean.noise,
         };
         if (settings.inner, settings.units) == (Inner::Residual, Units::Input) {
-            effect = effect - omega;
+            effect.zip_mut_with(omega, |r, w| *r -= *w);
         }
         (point, effect)
     };
