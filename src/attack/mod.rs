@@ -38,6 +38,6 @@ pub mod trajectory;
 
 pub use inner::{Inner, InnerObjective, Units};
 pub use norm::Norm;
-pub use pgd::{Attacked, perturb_at};
+pub use pgd::{Attacked, BLOCK, perturb_at};
 pub use random::{Address, Shape};
 pub use settings::{Attack, Keep, Settings, StepSize};
