@@ -28,7 +28,7 @@ fn reference(
 ) -> Attacked<f64> {
     let (a, s) = (channel.a(), channel.s());
     let clean = denoiser.predict(channel, x.view()).unwrap();
-    let mut omega = Shape::Ball(settings.norm).draw(address, radii, x.ncols());
+    let mut omega = Shape::Ball(settings.norm).draw(address, radii, x.ncols()).unwrap();
     let factor = if settings.units == Units::Input || mistake == Mistake::NoS { 1.0 } else { s };
     let run = |omega: &Array2<f64>| {
         let mut point = x.clone();
@@ -39,7 +39,7 @@ fn reference(
             _ => &found.noise - &clean.noise,
         };
         if (settings.inner, settings.units) == (Inner::Residual, Units::Input) {
-            effect = effect - omega;
+            effect.zip_mut_with(omega, |r, w| *r -= *w);
         }
         (point, effect)
     };

@@ -104,7 +104,7 @@ fn judged<T: Real>(norm: Norm, before: &[T], after: &[T], r: T) -> Result<(), &'
         }
         // ⟨y − p, z − p⟩ for the z of the ball that maximises it.
         let rest = &x - &y;
-        inner = inner + &rest * &y;
+        inner += &rest * &y;
         dual = match norm {
             Norm::Linf => dual + rest.abs(),
             Norm::L2 => dual + &rest * &rest,
@@ -117,7 +117,7 @@ fn judged<T: Real>(norm: Norm, before: &[T], after: &[T], r: T) -> Result<(), &'
             }
         };
         let whole = big(2.0) * big(r.to_f64()) + rest.abs() + big(2.0) * &allowed;
-        variation = variation + allowed * whole;
+        variation += allowed * whole;
     }
     if norm == Norm::L2 {
         dual = dual.sqrt();
@@ -283,7 +283,7 @@ fn huge_ties_share_the_radius() {
     Norm::L1.project(&mut row, 3.0).unwrap();
     assert_eq!(row[2..4], [0.0, 0.0]);
     for x in [row[0], -row[1], row[4]] {
-        assert!(x <= 1.0 && x >= 1.0 - 4.0 * f64::EPSILON, "{x}");
+        assert!((1.0 - 4.0 * f64::EPSILON..=1.0).contains(&x), "{x}");
     }
     let mut border = [3.0_f32, 4.0];
     Norm::L2.project(&mut border, 5.0).unwrap();

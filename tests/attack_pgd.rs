@@ -106,7 +106,7 @@ fn check<T: Real>(case: &Case) -> Result<(), TestCaseError> {
                 };
                 prop_assert!(!outside(norm, &found.perturbation, &radii));
                 prop_assert!(found.perturbation.row(1).iter().all(|w| w.bits() == T::ZERO.bits()));
-                let start = Shape::Ball(norm).draw(address, &radii, x.ncols());
+                let start = Shape::Ball(norm).draw(address, &radii, x.ncols()).unwrap();
                 prop_assert_eq!(
                     &found.start_value,
                     &objective.value(start.view()).expect("values")
@@ -151,7 +151,7 @@ proptest! {
         let clean = local.predict(x.view()).expect("a prediction");
         let objective = InnerObjective::new(&local, x.view(), &clean, Inner::Residual, Units::Noise);
         let objective = objective.expect("an objective");
-        let omega = Shape::Box.draw(Address { seed: case.seed, ..Address::default() }, &[r], d);
+        let omega = Shape::Box.draw(Address { seed: case.seed, ..Address::default() }, &[r], d).unwrap();
         let value = objective.value(omega.view()).expect("a value")[0];
         let point = objective.perturbed(omega.view()).expect("a point");
         let moved = local.predict(point.view()).expect("a prediction");
@@ -162,7 +162,7 @@ proptest! {
         for i in 0..d {
             let step = big(point[[0, i]]) - big(x[[0, i]]);
             let noise = big(moved.noise[[0, i]]) - big(clean.noise[[0, i]]) - step / big(case.s);
-            square = square + &noise * &noise;
+            square += &noise * &noise;
             let mut bound = 0.0;
             for bounds in &bounds {
                 let denoiser = bounds.denoiser.as_ref().expect("bounds")[[0, i]];
@@ -174,7 +174,7 @@ proptest! {
             // The difference and the factor: three roundings of a coordinate of R, and the sum of squares as many as d.
             let size = case.a / case.s * (moved.denoised[[0, i]] - clean.denoised[[0, i]]).abs();
             let rounding = (d as f64 + 6.0) * f64::EPSILON * size;
-            allowed = allowed + big(bound + rounding).abs();
+            allowed += big(bound + rounding).abs();
         }
         let (found, expected) = (big(value).sqrt(), square.sqrt());
         let slack = big(1.0 + 1e-12);

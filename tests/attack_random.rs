@@ -8,6 +8,7 @@ mod judge;
 use judge::Big;
 use ndarray::{Array2, s};
 use proptest::prelude::*;
+use tweedie::Error;
 use tweedie::arith::{Real, fill_normal, fill_uniform};
 use tweedie::attack::{Address, Norm, Shape};
 
@@ -51,7 +52,7 @@ fn distance(mut sample: Vec<f64>) -> f64 {
 
 fn draw(shape: Shape, r: f64, d: usize) -> Array2<f64> {
     let address = Address { seed: 7, stream: 3, first_row: 11 };
-    shape.draw(address, &vec![r; N], d)
+    shape.draw(address, &vec![r; N], d).unwrap()
 }
 
 /// The law of ω/r by statistics that are uniform on [0, 1]: of the length, and of a direction.
@@ -182,7 +183,7 @@ fn every_shape_has_its_covariance() {
 fn check<T: Real>(r: T, d: usize, address: Address) -> Result<(), TestCaseError> {
     for shape in SHAPES {
         let radii = [r, T::ZERO, r];
-        let omega = shape.draw(address, &radii, d);
+        let omega = shape.draw(address, &radii, d).unwrap();
         prop_assert!(omega.row(1).iter().all(|x| x.bits() == T::ZERO.bits()), "{:?}", shape);
         for (row, &r) in omega.rows().into_iter().zip(&radii) {
             let row = row.to_slice().expect("a row");
@@ -198,10 +199,12 @@ fn check<T: Real>(r: T, d: usize, address: Address) -> Result<(), TestCaseError>
         }
         // A row is addressed: alone, it is the same.
         let third = Address { first_row: address.first_row.wrapping_add(2), ..address };
-        let alone = shape.draw(third, &[r], d);
+        let alone = shape.draw(third, &[r], d).unwrap();
         prop_assert_eq!(alone.row(0), omega.row(2));
         let other = Address { seed: address.seed.wrapping_add(1), ..address };
-        prop_assert!(r.to_f64() < 1e-30 || shape.draw(other, &radii, d) != omega || d == 1);
+        prop_assert!(
+            r.to_f64() < 1e-30 || shape.draw(other, &radii, d).unwrap() != omega || d == 1
+        );
     }
     Ok(())
 }
@@ -231,13 +234,29 @@ proptest! {
 fn the_scalars_draw_the_same_ball() {
     let address = Address { seed: 1, stream: 2, first_row: 3 };
     for shape in [Shape::Ball(Norm::L2), Shape::Ball(Norm::L1), Shape::Sphere] {
-        let wide = shape.draw(address, &[0.5_f64; 4], 5);
-        let narrow = shape.draw(address, &[0.5_f32; 4], 5);
+        let wide = shape.draw(address, &[0.5_f64; 4], 5).unwrap();
+        let narrow = shape.draw(address, &[0.5_f32; 4], 5).unwrap();
         for (x, y) in wide.iter().zip(&narrow) {
             let towards_zero = x.abs() - f64::from(y.abs());
             // Each is below the exact one by its own share, at most 4u + 14·2⁻⁵³.
             assert!(towards_zero.abs() <= 4.1 * f32::UNIT_ROUNDOFF * x.abs());
         }
-        assert_eq!(shape.draw(address, &[0.5_f64; 2], 5), wide.slice(s![..2, ..]));
+        assert_eq!(shape.draw(address, &[0.5_f64; 2], 5).unwrap(), wide.slice(s![..2, ..]));
+    }
+}
+
+#[test]
+fn bad_input_is_refused() {
+    for shape in SHAPES {
+        let draw = |radii: &[f64], d| shape.draw(Address::default(), radii, d);
+        for r in [-1.0, f64::NAN, f64::INFINITY] {
+            let refused = draw(&[1.0, r], 2).unwrap_err();
+            assert!(matches!(refused, Error::Entry { what: "radii", index, .. } if index == [1]));
+        }
+        for d in [0, usize::MAX] {
+            let refused = draw(&[1.0, 1.0], d).unwrap_err();
+            assert!(matches!(refused, Error::Domain { what: "dimension", .. }));
+        }
+        assert_eq!(draw(&[], 3).unwrap().dim(), (0, 3));
     }
 }

@@ -39,6 +39,6 @@ pub mod trajectory;
 pub use crate::objective::Units;
 pub use inner::{Inner, InnerObjective};
 pub use norm::Norm;
-pub use pgd::{Attacked, perturb_at};
+pub use pgd::{Attacked, BLOCK, perturb_at};
 pub use random::{Address, Shape};
 pub use settings::{Attack, Keep, Settings, StepSize};

@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 use rayon::prelude::*;
 
 use super::inner::{InnerObjective, check_finite, check_shape};
-use super::random::Address;
+use super::random::{Address, check_radii};
 use super::settings::{Attack, Keep, StepSize};
 use crate::arith::Real;
 use crate::channel::Channel;
@@ -88,7 +88,7 @@ impl Attack {
         let mut start_value = None;
         for restart in 0..settings.restarts {
             let stream = address.stream.wrapping_add((restart as u64) << 48);
-            let mut omega = shape.draw(Address { stream, ..address }, radii, x.ncols());
+            let mut omega = shape.draw(Address { stream, ..address }, radii, x.ncols())?;
             self.project(&mut omega, radii);
             let (first, last) = self.ascend(&objective, omega, radii, &mut best)?;
             start_value.get_or_insert(first);
@@ -206,26 +206,6 @@ impl Attack {
         let (perturbation, values) = best.map(|best| (best.omega, best.values)).unwrap_or_default();
         let value = (self.settings().keep == Keep::Best).then_some(values);
         Attacked { perturbation, start_value: start_value.unwrap_or_default(), value }
-    }
-}
-
-/// Errors where there is not one finite radius of at least 0 a row.
-fn check_radii<T: Real>(rows: usize, radii: &[T]) -> Result<()> {
-    if radii.len() != rows {
-        return Err(Error::Shape {
-            what: "radii",
-            found: vec![radii.len()],
-            expected: format!("{rows} numbers, one a row of x"),
-        });
-    }
-    match radii.iter().enumerate().find(|(_, r)| !(**r >= T::ZERO && r.is_finite())) {
-        None => Ok(()),
-        Some((n, r)) => Err(Error::Entry {
-            what: "radii",
-            index: vec![n],
-            value: r.to_f64(),
-            expected: "a finite number, at least 0",
-        }),
     }
 }
 

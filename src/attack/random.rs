@@ -9,6 +9,7 @@ use super::length::shrink;
 use super::norm::Norm;
 use crate::arith::scalar::{exp, ln};
 use crate::arith::{Isa, Kernel, MulAdd, Real, fill_normal, fill_uniform};
+use crate::error::{Error, Result};
 
 /// The law of a random perturbation ω in d dimensions, of radius r.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,20 +52,35 @@ impl Shape {
         }
     }
 
-    /// Row n is a perturbation of radius `radii[n]`, in d = `dimension` ≥ 1 coordinates: N×d.
+    /// Row n is a perturbation of radius `radii[n]`, in d = `dimension` coordinates: N×d.
     ///
     /// It depends on (seed, stream, first_row + n), d and its radius alone. The radius of the
-    /// ℓ2 ball is drawn from the stream with its top bit turned, since uniforms and normals of one stream share words. A radius is finite and at least 0; 0 gives exactly 0.
+    /// ℓ2 ball is drawn from the stream with its top bit turned, since uniforms and normals of one stream share words. A radius of 0 gives exactly 0.
     ///
     /// Contained in real arithmetic: r·(2u − 1) rounds to at most r, and what is scaled to a length is scaled from
     /// below. So the sphere is met from inside: to 4u + 14·2⁻⁵³ a coordinate, u
     /// the scalar's.
     ///
     /// Spec: E4, N3. Source: Marsaglia 1972, Muller 1959 (directions by normals, radius u^(1/d)); Devroye 1986, V.2
-    /// (the simplex by exponentials, of which one more than d are drawn).
-    pub fn draw<T: Real>(self, address: Address, radii: &[T], dimension: usize) -> Array2<T> {
+    /// (the simplex by exponentials, of which one more than d are drawn). Errors: `Error::Entry` where a radius is not
+    /// a finite number of at least 0; `Error::Domain` where d is 0 or the numbers are too many for memory.
+    pub fn draw<T: Real>(
+        self,
+        address: Address,
+        radii: &[T],
+        dimension: usize,
+    ) -> Result<Array2<T>> {
+        check_radii(radii.len(), radii)?;
+        let count = radii.len().checked_mul(dimension).filter(|n| *n <= isize::MAX as usize / 32);
+        if dimension == 0 || count.is_none() {
+            return Err(Error::Domain {
+                what: "dimension",
+                value: dimension as f64,
+                expected: "at least 1, and a number of coordinates that memory can hold",
+            });
+        }
         let mut omega = Array2::default((radii.len(), dimension));
-        let Some(out) = omega.as_slice_mut() else { return omega };
+        let Some(out) = omega.as_slice_mut() else { return Ok(omega) };
         let rows = out.chunks_exact_mut(dimension.max(1)).zip(radii);
         let Address { seed, stream, first_row } = address;
         let start = first_row.wrapping_mul(dimension as u64);
@@ -100,7 +116,7 @@ impl Shape {
                 }
             }
         }
-        omega
+        Ok(omega)
     }
 }
 
@@ -183,5 +199,25 @@ impl Kernel for Exponentials<'_> {
                 *out = e;
             }
         }
+    }
+}
+
+/// Errors where there is not one finite radius of at least 0 a row.
+pub(super) fn check_radii<T: Real>(rows: usize, radii: &[T]) -> Result<()> {
+    if radii.len() != rows {
+        return Err(Error::Shape {
+            what: "radii",
+            found: vec![radii.len()],
+            expected: format!("{rows} numbers, one a row of x"),
+        });
+    }
+    match radii.iter().enumerate().find(|(_, r)| !(**r >= T::ZERO && r.is_finite())) {
+        None => Ok(()),
+        Some((n, r)) => Err(Error::Entry {
+            what: "radii",
+            index: vec![n],
+            value: r.to_f64(),
+            expected: "a finite number, at least 0",
+        }),
     }
 }

@@ -173,7 +173,7 @@ fn perturbation<T: Real, B: Block<T>>(
     let radii: Vec<T> = radii.into_iter().map(T::from_f64).collect();
     let address = Address { seed, stream: Purpose::Perturbation.stream(step), first_row: first };
     let omega = match &constrained.perturb {
-        Perturb::Random(shape) => shape.draw(address, &radii, rows.x.ncols()),
+        Perturb::Random(shape) => shape.draw(address, &radii, rows.x.ncols())?,
         Perturb::Attack(attack) => {
             attack.perturb(block, rows.x.view(), prediction, &radii, address)?.perturbation
         }
