@@ -90,7 +90,7 @@ def sample(contender, count, clock, patience):
 
 
 def measure(contenders, budget, clock, patience):
-    """Name -> (median, minimum, samples kept, samples taken), after `budget` seconds of rounds and five at least."""
+    """Name -> (median, minimum, quiet samples, samples taken), after `budget` seconds of rounds and five at least."""
     counts = {}
     for name, contender in contenders.items():
         contender.run(1)
@@ -107,10 +107,11 @@ def measure(contenders, budget, clock, patience):
     found = {}
     for name, samples in taken.items():
         kept = [seconds for seconds, others in samples if clock == "cpu" or others < QUIET]
-        if len(kept) < 3:
-            print(f"{name}: the machine was never quiet; all samples are kept")
+        quiet = len(kept)
+        if quiet < 3:
+            print(f"{name}: the machine was not quiet; all samples count")
             kept = [seconds for seconds, _ in samples]
-        found[name] = (statistics.median(kept), min(kept), len(kept), len(samples))
+        found[name] = (statistics.median(kept), min(kept), quiet, len(samples))
     return found
 
 
