@@ -20,7 +20,7 @@ pub const BLOCK: usize = 256;
 /// What an attack found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attacked<T> {
-    /// ω, N×d: row n has ‖ω_n‖ ≤ radii[n] in real arithmetic.
+    /// ω, N×d: row n has ‖ω_n‖ ≤ its radius in real arithmetic.
     pub perturbation: Array2<T>,
     /// ‖Q‖² or ‖R‖² at the first start, N numbers.
     pub start_value: Array1<f64>,

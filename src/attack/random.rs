@@ -54,12 +54,12 @@ impl Shape {
 
     /// Row n is a perturbation of radius `radii[n]`, in d = `dimension` coordinates: N×d.
     ///
-    /// It depends on (seed, stream, first_row + n), d and its radius alone. The radius of the
-    /// ℓ2 ball is drawn from the stream with its top bit turned, since uniforms and normals of one stream share words. A radius of 0 gives exactly 0.
+    /// It depends on (seed, stream, first_row + n), d and its radius alone. The radius of the ℓ2 ball is drawn from the
+    /// stream with its top bit turned, since uniforms and normals of one stream share words. A radius of 0 gives
+    /// exactly 0.
     ///
     /// Contained in real arithmetic: r·(2u − 1) rounds to at most r, and what is scaled to a length is scaled from
-    /// below. So the sphere is met from inside: to 4u + 14·2⁻⁵³ a coordinate, u
-    /// the scalar's.
+    /// below. So the sphere is met from inside, a coordinate to 4u + 14·2⁻⁵³ of itself, u the scalar's.
     ///
     /// Spec: E4, N3. Source: Marsaglia 1972, Muller 1959 (directions by normals, radius u^(1/d)); Devroye 1986, V.2
     /// (the simplex by exponentials, of which one more than d are drawn). Errors: `Error::Entry` where a radius is not
