@@ -33,6 +33,7 @@ judge: $(VENV)/ready
 examples: $(VENV)/ready
 	cargo build --release
 	PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/target/release:$$PATH" bash tests/readme.sh README.md
+	PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/target/release:$$PATH" bash tests/readme.sh docs/training.md
 
 # The factorisation against LAPACK, on the system's OpenBLAS.
 lapack: tools

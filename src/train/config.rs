@@ -337,7 +337,7 @@ impl Config {
     /// Errors: one line with what is wrong and where.
     pub fn parse(text: &str) -> std::result::Result<Config, String> {
         toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start].lines().count().max(1));
+            let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
             let message = error.message().replace('\n', " ");
             line.map_or(message.clone(), |line| format!("line {line}: {message}"))
         })
