@@ -132,9 +132,17 @@ impl Strength {
     }
 }
 
-/// s^q, rounded once (0.5 + 2⁻³⁰ ULP where q·ln s is of moderate size).
+/// s^q, rounded once (0.5 + 2⁻³⁰ ULP where q·ln s is of moderate size); the customary powers without a logarithm.
 pub(super) fn power(s: f64, exponent: f64) -> f64 {
-    if exponent == 0.0 { 1.0 } else { Wide::new(s).powered(Wide::new(exponent)).to_f64() }
+    if exponent == 0.0 {
+        1.0
+    } else if exponent == 1.0 {
+        s
+    } else if exponent == 2.0 {
+        s * s
+    } else {
+        Wide::new(s).powered(Wide::new(exponent)).to_f64()
+    }
 }
 
 /// λ·w·‖r‖², r the constraint's residual in the parametrisation of the matching term.
