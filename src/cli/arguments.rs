@@ -34,7 +34,7 @@ pub(super) enum Command {
     /// Sample with a model or the exact denoiser of a law, or from the law itself.
     Sample(Sample),
     /// Perturb points, or a sampler's states, so that a prediction changes most.
-    Attack(Attack),
+    Attack(Box<Attack>),
     /// Compare two of: a law's exact predictions, a model's, those in a file.
     Compare(Compare),
     /// Train a denoiser by a configuration.

@@ -37,7 +37,7 @@ pub(super) fn run(options: &arguments::Compare) -> Result<u8> {
 
 fn of_format<T: Real>(options: &arguments::Compare) -> Result<u8> {
     if let Some(within) = options.within
-        && !(within >= 0.0)
+        && (within < 0.0 || within.is_nan())
     {
         return Err(Error::Domain { what: "--within", value: within, expected: "at least 0" });
     }
@@ -78,7 +78,7 @@ fn of_format<T: Real>(options: &arguments::Compare) -> Result<u8> {
         return Err(Error::Empty { what: "comparison", expected: "prediction that both have" });
     }
     say(&table);
-    let fails = options.within.is_some_and(|within| !(worst <= within));
+    let fails = options.within.is_some_and(|within| worst > within || worst.is_nan());
     Ok(if fails { FAILS } else { HOLDS })
 }
 

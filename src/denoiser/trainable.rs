@@ -6,7 +6,7 @@
 //!
 //! Floor 3. Uses `arith`, `channel`, `denoiser`, `error`. Spec: N3.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::{Cotangent, Denoiser, Levelled, Prediction, check_points, check_vectors};
@@ -155,7 +155,7 @@ fn product<T: Real, M: Trainable<T>>(
     check_vectors(model.dimension(), x, v)?;
     let level = model.level(channel)?;
     let mut out = Array2::default(x.dim());
-    let blocks: Vec<((ArrayView2<'_, T>, ArrayView2<'_, T>), ArrayViewMut2<'_, T>)> = x
+    let blocks: Vec<_> = x
         .axis_chunks_iter(Axis(0), BLOCK)
         .zip(v.axis_chunks_iter(Axis(0), BLOCK))
         .zip(out.axis_chunks_iter_mut(Axis(0), BLOCK))

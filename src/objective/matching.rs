@@ -54,9 +54,9 @@ impl Matching {
             channels.iter().map(|&channel| Mix::of(self.parametrisation, channel)).collect();
         let factors: Vec<f64> = channels.iter().map(|&c| self.weighting.at(c)).collect();
         let mut of_noise = prediction.noise.clone();
-        Zip::from(&mut of_noise).and(noise).for_each(|found, &target| *found = *found - target);
+        Zip::from(&mut of_noise).and(noise).for_each(|found, &target| *found -= target);
         let mut of_denoised = prediction.denoised.clone();
-        Zip::from(&mut of_denoised).and(clean).for_each(|found, &target| *found = *found - target);
+        Zip::from(&mut of_denoised).and(clean).for_each(|found, &target| *found -= target);
         let (values, gradient) = squares(&mixes, &factors, of_noise.view(), of_denoised.view());
         check_values("matching loss", &values)?;
         Ok(Matched { values, gradient })

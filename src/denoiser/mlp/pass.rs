@@ -291,7 +291,7 @@ fn repeated<T: Real>(row: &[T], times: usize) -> Vec<T> {
 
 #[inline(always)]
 fn times<T: Real>(values: &mut [T], factors: &[T]) {
-    values.iter_mut().zip(factors).for_each(|(value, &factor)| *value = *value * factor);
+    values.iter_mut().zip(factors).for_each(|(value, &factor)| *value *= factor);
 }
 
 #[inline(always)]
