@@ -188,8 +188,8 @@ fn allowed(case: &Case, unit: f64, v: &[f64], [v_d, v_e]: [&[f64]; 2]) -> Allowe
         .collect();
     let mut to_parameters = Vec::new();
     for (layer, &(_, outputs, _)) in layers.iter().enumerate() {
-        for i in 0..outputs {
-            to_parameters.extend(inputs_of[layer].iter().map(|&h| deltas[layer][i].times(h)));
+        for &delta in deltas[layer].iter().take(outputs) {
+            to_parameters.extend(inputs_of[layer].iter().map(|&h| delta.times(h)));
         }
         to_parameters.extend(deltas[layer].iter().copied());
     }

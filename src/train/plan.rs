@@ -284,6 +284,14 @@ fn check_counts(config: &Config) -> Result<()> {
             });
         }
     }
+    // Each restart has a random stream of its own; from 256 on they would meet those of another purpose.
+    if config.perturbation.restarts > 255 {
+        return Err(Error::Domain {
+            what: "perturbation.restarts",
+            value: config.perturbation.restarts as f64,
+            expected: "at most 255",
+        });
+    }
     let output = &config.output;
     let every = [
         ("steps", config.steps),
