@@ -12,7 +12,7 @@
 //! Gradients are with respect to the predictions: a [`Cotangent`](crate::denoiser::Cotangent), which a model pulls
 //! back to its parameters. Source: "Why Adversarially Train Diffusion Models?" (ICLR 2026).
 //!
-//! Floor 4. Uses `arith`, `channel`, `denoiser`, `error`, `tweedie`. Spec: E1, E7, T3, T4.
+//! Floor 4. Uses `arith`, `channel`, `denoiser`, `error`, `tweedie`. Spec: E1, T3, T4.
 
 pub mod consistency;
 pub mod matching;
