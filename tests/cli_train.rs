@@ -175,7 +175,7 @@ fn bad_input_is_refused_in_one_line() {
         (compare("wild.safetensors"), vec!["wild.safetensors"]),
         (compare("absurd.safetensors"), vec!["absurd.safetensors", "hidden.0.weight"]),
         (compare("none.safetensors"), vec!["none.safetensors"]),
-        (compare("oblique-plane"), vec!["columns"]),
+        (compare("oblique-plane"), vec!["N×3"]),
         ("compare ring run/model.safetensors --sigma 1 --within -1".into(), vec!["--within"]),
         ("attack --law ring --sigma 1 --eps -1 --points p.npy --out o.npz".into(), vec!["p.npy"]),
         ("attack --law ring --trajectory --eps -1 --out o.npz".into(), vec!["eps", "-1"]),
