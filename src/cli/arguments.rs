@@ -293,7 +293,7 @@ pub(super) struct Compare {
     #[arg(long, value_enum, default_value = "f64")]
     pub dtype: Dtype,
     /// Exit with 1 where a root mean square difference is larger.
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub within: Option<f64>,
 }
 
