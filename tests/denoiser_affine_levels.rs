@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, Axis, arr1, arr2, s};
 use tweedie::Error;
 use tweedie::arith::fill_normal;
 use tweedie::channel::{Channel, Steps};
-use tweedie::denoiser::{AffineLevels, Block, Cotangent, Denoiser, Levelled, Trainable};
+use tweedie::denoiser::{AffineLevels, AtLevels, Block, Cotangent, Denoiser, Levelled, Trainable};
 
 /// Two levels, dyadic numbers: every result of the model is exact.
 fn two_levels() -> (AffineLevels<f64>, Channel, Channel) {
@@ -31,7 +31,8 @@ fn the_affine_model_by_hand() {
     let cotangent = Cotangent { denoised: Some(v.clone()), noise: Some(w.clone()) };
     let pushed = block.push(&record, v.view()).unwrap();
     let pulled = block.to_points(&record, &cotangent).unwrap();
-    let (again, pulled_back) = block.pull_back(x.view(), &mut |_| Ok(cotangent.clone())).unwrap();
+    let (again, pulled_back) =
+        AtLevels(&block).pull_back(x.view(), &mut |_| Ok(cotangent.clone())).unwrap();
     assert_eq!((&again, &pulled_back), (&found, &pulled));
     let mut gradient = vec![0.0; 12];
     block.to_parameters(&[(&record, &cotangent)], &mut gradient).unwrap();

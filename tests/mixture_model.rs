@@ -13,7 +13,7 @@ use tweedie::Error;
 use tweedie::arith::{Isa, Real, fill_normal};
 use tweedie::channel::Channel;
 use tweedie::denoiser::{
-    Block, Cotangent, Denoiser, Levelled, MixtureDenoiser, Trainable, Variances,
+    AtLevels, Block, Cotangent, Denoiser, Levelled, MixtureDenoiser, Trainable, Variances,
 };
 use tweedie::law::{Covariance, Mixture, Quantity, toy_law};
 
@@ -46,7 +46,8 @@ fn everything<T: Real>(
     let (found, record) = block.forward(x).unwrap();
     let pushed = block.push(&record, v.view()).unwrap();
     let pulled = block.to_points(&record, &cotangent).unwrap();
-    let (again, pulled_back) = block.pull_back(x, &mut |_| Ok(cotangent.clone())).unwrap();
+    let (again, pulled_back) =
+        AtLevels(&block).pull_back(x, &mut |_| Ok(cotangent.clone())).unwrap();
     assert_eq!(again, found);
     assert_eq!(pulled_back, pulled);
     vec![found.denoised, found.noise, pushed, pulled]
@@ -220,8 +221,8 @@ fn bad_input_is_refused() {
     let level = model.level(Channel::new(1.0, 1.0).unwrap()).unwrap();
     let block = model.block(&[&level]);
     let x = arr2(&[[0.5]]);
-    assert!(matches!(block.predict(arr2(&[[1.0], [2.0]]).view()), Err(Error::Shape { .. })));
-    assert!(matches!(block.predict(arr2(&[[f64::NAN]]).view()), Err(Error::NotFinite { .. })));
+    assert!(matches!(block.forward(arr2(&[[1.0], [2.0]]).view()), Err(Error::Shape { .. })));
+    assert!(matches!(block.forward(arr2(&[[f64::NAN]]).view()), Err(Error::NotFinite { .. })));
     let (_, record) = block.forward(x.view()).unwrap();
     let wide = Cotangent { denoised: Some(arr2(&[[1.0, 2.0]])), noise: None };
     assert!(matches!(block.to_points(&record, &wide), Err(Error::Shape { what: "v_D", .. })));

@@ -1,31 +1,15 @@
 //! The passes of a block against the plain loops of one point: the same bits, in every instruction set, for any
 //! number of rows beside it, in f32 and f64.
 
+mod networks;
+
 use ndarray::{Array2, Axis};
+use networks::architectures;
 use proptest::prelude::*;
 use tweedie::arith::{Isa, Real, fill_normal};
 use tweedie::channel::Channel;
 use tweedie::denoiser::mlp::{Activation, Architecture, Embedding, Mlp, reference};
-use tweedie::denoiser::{Block, Cotangent, Head, Levelled, Trainable};
-
-fn architectures() -> impl Strategy<Value = Architecture> {
-    let activation = prop::sample::select(Activation::ALL.to_vec());
-    let embedding = prop_oneof![
-        Just(Embedding::LogSnr),
-        (1usize..6).prop_map(|waves| Embedding::Fourier { waves })
-    ];
-    let head = prop::sample::select(Head::NAMES.to_vec());
-    (1usize..20, 1usize..40, 1usize..4, activation, embedding, head).prop_map(
-        |(dimension, width, layers, activation, embedding, head)| Architecture {
-            dimension,
-            width,
-            layers,
-            activation,
-            embedding,
-            head: Head::new(head, 0.7).expect("a head"),
-        },
-    )
-}
+use tweedie::denoiser::{Block, Cotangent, Head, Trainable};
 
 fn normals<T: Real>(seed: u64, stream: u64, shape: (usize, usize)) -> Array2<T> {
     let mut drawn = vec![T::ZERO; shape.0 * shape.1];
@@ -96,7 +80,7 @@ proptest! {
 
     #[test]
     fn blocks_have_the_bits_of_the_plain_loops(
-        architecture in architectures(),
+        architecture in architectures(1usize..20, 1..40),
         sigmas in prop::collection::vec(prop_oneof![1e-3..10.0f64, Just(1e-6), Just(1e3)], 1..9),
         seed in 0u64..1000,
     ) {

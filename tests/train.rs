@@ -1,14 +1,12 @@
-//! Training: the same bits after any stop, for any number of threads; the gradient against differences; refusals.
+//! Training: the same bits after any stop, for any number of threads; fine-tuning; refusals.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tweedie::denoiser::{Mlp, Model, ModelSpec, Trainable};
-use tweedie::train::batch::Table;
 use tweedie::train::config::Config;
 use tweedie::train::plan::Plan;
 use tweedie::train::run::{Begin, CHECKPOINT, ERRORS, METRICS, MODEL, Progress, run};
-use tweedie::train::step::{Workspace, gradient};
 use tweedie::{Error, Result};
 
 fn place(name: &str) -> PathBuf {
@@ -86,56 +84,8 @@ fn a_model_file_is_the_model() {
     let directory = place("file");
     let trained = go(&config, &directory, Begin::Anew, None).expect("a run");
     let read = Model::<f32>::read(&directory.join(MODEL)).expect("a model");
-    #[allow(irrefutable_let_patterns)]
     let Model::Mlp(read) = read else { panic!("a network was stored") };
     assert_eq!(trained.parameters(), read.parameters());
-}
-
-/// The directional derivative of a step's loss by central differences at h and h/2: their Richardson combination is
-/// off by about its distance to the finer one (times 1/15 at order 4), which is asked to hold 16 times over, plus the
-/// rounding of two losses over h. Radius and ω are drawn, so the loss is a smooth function of the weights.
-#[test]
-fn a_step_s_gradient_is_that_of_its_loss() {
-    for rest in [
-        "[objective]\nconstraint = \"none\"",
-        "[objective]\nconstraint = \"equivariance\"\nlambda = 0.7\nparametrisation = \"velocity\"",
-        "[objective]\nconstraint = \"invariance\"\nparametrisation = \"denoised\"\nunits = \"input\"",
-        "[objective]\nconstraint = \"equivariance\"\ntarget = \"exact\"\nweighting = \"edm\"\nunits = \"input\"",
-    ] {
-        let mut config = small(&format!(
-            "[data]\nlaw = \"ring\"\n[channel]\nschedule = \"ddpm\"\nlevels = 20\n\
-             [model]\nwidth = 16\nlayers = 2\nwaves = 2\n{rest}"
-        ));
-        config.dtype = "f64".into();
-        let plan = Plan::new(&config).expect("a plan");
-        let spec = plan.spec().expect("a model");
-        let mut model: Mlp<f64> = plan.start(&spec).expect("a model");
-        let table = Table::new(&plan, &model).expect("a table");
-        let mut room = Workspace::new(model.parameters().len(), 150);
-        let loss = gradient(&plan, &model, &table, 3, &mut room).expect("a step").total();
-        let slope = room.gradient().to_vec();
-        let start = model.parameters().to_vec();
-        let mut direction = vec![0.0; start.len()];
-        tweedie::arith::fill_normal(5, 1, 0, &mut direction);
-        let expected: f64 = slope.iter().zip(&direction).map(|(g, v)| g * v).sum();
-        let mut at = |h: f64| {
-            let moved: Vec<f64> = start.iter().zip(&direction).map(|(p, v)| p + h * v).collect();
-            model.set_parameters(&moved).expect("parameters");
-            gradient(&plan, &model, &table, 3, &mut room).expect("a step").total()
-        };
-        let h = 1e-3;
-        let coarse = (at(h) - at(-h)) / (2.0 * h);
-        let fine = (at(h / 2.0) - at(-h / 2.0)) / h;
-        let richardson = fine + (fine - coarse) / 3.0;
-        // A loss is a mean of squares, each of a few hundred operations.
-        let rounding = 1000.0 * f64::EPSILON * loss.abs() / h;
-        let bound = 16.0 * (richardson - fine).abs() / 15.0 + rounding;
-        assert!(
-            (richardson - expected).abs() <= bound,
-            "{richardson} for {expected}, bound {bound:e}"
-        );
-        assert!(bound < 1e-4 * expected.abs(), "the bound {bound:e} says nothing of {expected}");
-    }
 }
 
 fn refusal(config: &Config) -> String {

@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, ArrayView2, Zip};
 
 use crate::arith::{Real, dot};
 use crate::denoiser::levelled::check_rows;
-use crate::denoiser::{self, Cotangent, Levelled, Prediction};
+use crate::denoiser::{Cotangent, Levelled, Prediction, check_finite, check_shape};
 use crate::error::{Error, Result};
 use crate::objective::Units;
 use crate::objective::consistency::perturbed;
@@ -180,29 +180,6 @@ fn difference<T: Real>(found: &Array2<T>, clean: &Array2<T>) -> Array2<T> {
     let mut difference = found.clone();
     Zip::from(&mut difference).and(clean).for_each(|found, &clean| *found -= clean);
     difference
-}
-
-/// `denoiser::check_finite`, which finds the first entry at fault, once it is known that there is one: this is asked
-/// of every array that a step makes.
-pub(super) fn check_finite<T: Real>(what: &'static str, values: ArrayView2<'_, T>) -> Result<()> {
-    let all = match values.as_slice() {
-        Some(values) => values.iter().fold(true, |all, value| all & value.is_finite()),
-        None => false,
-    };
-    if all { Ok(()) } else { denoiser::check_finite(what, values) }
-}
-
-/// Errors where the array has another shape.
-pub(super) fn check_shape<T>(
-    what: &'static str,
-    values: ArrayView2<'_, T>,
-    (rows, columns): (usize, usize),
-) -> Result<()> {
-    if values.dim() == (rows, columns) {
-        return Ok(());
-    }
-    let expected = format!("{rows} rows and {columns} columns");
-    Err(Error::Shape { what, found: values.shape().to_vec(), expected })
 }
 
 impl Inner {

@@ -5,12 +5,14 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 use rayon::prelude::*;
 
-use super::inner::{InnerObjective, check_finite, check_shape};
+use super::inner::InnerObjective;
 use super::random::{Address, check_radii};
 use super::settings::{Attack, Keep, StepSize};
 use crate::arith::Real;
 use crate::channel::Channel;
-use crate::denoiser::{AtLevel, Denoiser, Levelled, Prediction, check_points};
+use crate::denoiser::{
+    AtLevel, Denoiser, Levelled, Prediction, check_finite, check_points, check_shape,
+};
 use crate::error::{Error, Result};
 use crate::objective::consistency::add_scaled;
 

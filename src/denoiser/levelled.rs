@@ -7,7 +7,7 @@
 
 use ndarray::{Array2, ArrayView2, Zip};
 
-use super::{Denoiser, Prediction, check_finite};
+use super::{Block, Denoiser, Prediction, check_finite};
 use crate::arith::Real;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
@@ -101,6 +101,34 @@ impl<T: Real, D: Denoiser<T> + ?Sized> Levelled<T> for AtLevel<'_, D> {
                 .for_each(|sum, &v, &through| *sum += (v - a * through) / s);
         }
         check_finite("pulled-back vector", pulled.view())?;
+        Ok((prediction, pulled))
+    }
+}
+
+/// The rows of a block.
+pub struct AtLevels<'a, B>(pub &'a B);
+
+impl<T: Real, B: Block<T>> Levelled<T> for AtLevels<'_, B> {
+    fn dimension(&self) -> usize {
+        self.0.dimension()
+    }
+
+    fn channels(&self) -> &[Channel] {
+        self.0.channels()
+    }
+
+    fn predict(&self, x: ArrayView2<'_, T>) -> Result<Prediction<T>> {
+        Ok(self.0.forward(x)?.0)
+    }
+
+    fn pull_back(
+        &self,
+        x: ArrayView2<'_, T>,
+        choose: &mut Choose<'_, T>,
+    ) -> Result<(Prediction<T>, Array2<T>)> {
+        let (prediction, record) = self.0.forward(x)?;
+        let cotangent = choose(&prediction)?;
+        let pulled = self.0.to_points(&record, &cotangent)?;
         Ok((prediction, pulled))
     }
 }

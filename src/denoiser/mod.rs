@@ -1,6 +1,6 @@
 //! Denoisers: predictions of the data and of the noise at points of a channel, and their first derivatives.
 //!
-//! Floor 3. Uses `arith`, `channel`, `error`. Spec: T1, T2, T3.
+//! Floor 3. Uses `arith`, `channel`, `error`, `format`, `law`, `tweedie`. Spec: T1, T2, T3.
 
 pub mod affine;
 pub mod affine_levels;
@@ -23,7 +23,7 @@ pub use affine::Affine;
 pub use affine_levels::AffineLevels;
 pub use exact::Exact;
 pub use head::Head;
-pub use levelled::{AtLevel, Choose, Cotangent, Levelled};
+pub use levelled::{AtLevel, AtLevels, Choose, Cotangent, Levelled};
 pub use mixture::{MixtureDenoiser, Variances};
 pub use mlp::Mlp;
 pub use model::{Model, ModelSpec, Stored};
@@ -118,10 +118,43 @@ pub fn check_vectors<T: Real>(
 
 /// Errors with the first entry, in row-major order, that is not finite.
 pub fn check_finite<T: Real>(what: &'static str, values: ArrayView2<'_, T>) -> Result<()> {
+    // Asked of every array that a step makes: the place is looked for once it is known that there is one.
+    let all = values.as_slice().is_some_and(all_finite);
+    if all {
+        return Ok(());
+    }
     match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
         None => Ok(()),
         Some(((row, column), value)) => {
             Err(Error::NotFinite { what, index: vec![row, column], value: value.to_f64() })
         }
     }
+}
+
+/// The same for numbers in a row.
+pub(crate) fn check_flat<T: Real>(what: &'static str, values: &[T]) -> Result<()> {
+    if all_finite(values) {
+        return Ok(());
+    }
+    match values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        None => Ok(()),
+        Some((at, value)) => Err(Error::NotFinite { what, index: vec![at], value: value.to_f64() }),
+    }
+}
+
+fn all_finite<T: Real>(values: &[T]) -> bool {
+    values.iter().fold(true, |all, value| all & value.is_finite())
+}
+
+/// Errors where the array has another shape.
+pub(crate) fn check_shape<T>(
+    what: &'static str,
+    values: ArrayView2<'_, T>,
+    (rows, columns): (usize, usize),
+) -> Result<()> {
+    if values.dim() == (rows, columns) {
+        return Ok(());
+    }
+    let expected = format!("{rows} rows and {columns} columns");
+    Err(Error::Shape { what, found: values.shape().to_vec(), expected })
 }

@@ -147,10 +147,7 @@ impl<T: Real> Stored<T> for MixtureDenoiser<T> {
         ModelSpec::Mixture {
             dimension: Denoiser::<T>::dimension(self),
             components: self.components(),
-            covariance: match self.variances() {
-                Variances::Isotropic => "isotropic".into(),
-                Variances::Diagonal => "diagonal".into(),
-            },
+            covariance: self.variances().name().into(),
         }
     }
 
@@ -158,17 +155,7 @@ impl<T: Real> Stored<T> for MixtureDenoiser<T> {
         let ModelSpec::Mixture { dimension, components, covariance } = spec else {
             return spec.another("mixture");
         };
-        let variances = match covariance.as_str() {
-            "isotropic" => Variances::Isotropic,
-            "diagonal" => Variances::Diagonal,
-            other => {
-                return Err(Error::Unknown {
-                    what: "covariance",
-                    name: other.to_string(),
-                    expected: "isotropic, diagonal".into(),
-                });
-            }
-        };
+        let variances = covariance.parse()?;
         let count = match variances {
             Variances::Isotropic => product(&[*components, dimension.saturating_add(2)])?,
             Variances::Diagonal => {
@@ -230,16 +217,14 @@ pub enum Model<T> {
 }
 
 impl<T: Real> Model<T> {
-    /// Reads a model file: the weights named by `prefix` (empty in a model file proper), rounded to T.
+    /// Reads a model file, its numbers rounded to T.
     ///
     /// Errors: `Error::File` where the file is not a model, an array is missing or has another shape, or a number is
     /// outside T's range.
     pub fn read(path: &Path) -> Result<Self> {
         let refuse = |reason: String| Error::File { path: path.display().to_string(), reason };
         let file = read_tensors(path)?;
-        let stored: StoredText = serde_json::from_str(&file.text).map_err(|error| {
-            refuse(format!("does not describe a model of this program: {error}"))
-        })?;
+        let stored = StoredText::of(&file).map_err(refuse)?;
         let parameters = |tensors: &[super::Tensor]| from_file(&file, "", tensors).map_err(refuse);
         Model::from_spec(&stored.model, &parameters).map_err(|error| match error {
             Error::File { .. } => error,
@@ -291,6 +276,16 @@ pub struct StoredText {
     /// Steps of that run.
     #[serde(default)]
     pub step: u64,
+}
+
+impl StoredText {
+    /// The text of a file.
+    ///
+    /// Errors: one line where it is not a description of a model.
+    pub fn of(file: &TensorFile) -> std::result::Result<Self, String> {
+        serde_json::from_str(&file.text)
+            .map_err(|error| format!("does not describe a model of this program: {error}"))
+    }
 }
 
 /// The numbers of `tensors` in a file, each name after `prefix`, one after the other, rounded to T.

@@ -9,10 +9,11 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::{Cotangent, Denoiser, Levelled, Prediction, check_points, check_vectors};
+use super::levelled::check_rows;
+use super::{Cotangent, Denoiser, Prediction, check_flat, check_points, check_vectors};
 use crate::arith::Real;
 use crate::channel::Channel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Rows of a block.
 pub const BLOCK: usize = 64;
@@ -75,9 +76,19 @@ pub trait Trainable<T: Real>: Denoiser<T> + Sized {
 }
 
 /// Rows of a trainable denoiser at their levels, with derivatives.
-pub trait Block<T: Real>: Levelled<T> {
+///
+/// [`AtLevels`](super::AtLevels) makes a [`Levelled`](super::Levelled) of it. What a row gives depends on that row and
+/// its channel alone. Errors of every method: as there; `Error::Shape` where a record is of another batch, a cotangent has
+/// not the shape of x, or the gradient not the length of θ.
+pub trait Block<T: Real> {
     /// What a forward pass keeps for the passes back.
     type Record: Send;
+
+    /// d.
+    fn dimension(&self) -> usize;
+
+    /// The channel of every row.
+    fn channels(&self) -> &[Channel];
 
     /// The prediction at x, and what the passes back need.
     fn forward(&self, x: ArrayView2<'_, T>) -> Result<(Prediction<T>, Self::Record)>;
@@ -96,6 +107,41 @@ pub trait Block<T: Real>: Levelled<T> {
     ) -> Result<()>;
 }
 
+/// Errors where x is not a batch of finite points, one a channel.
+pub(super) fn check_batch<T: Real, B: Block<T>>(block: &B, x: ArrayView2<'_, T>) -> Result<()> {
+    check_rows(block.channels(), x)?;
+    check_points("x", block.dimension(), x)
+}
+
+/// Errors where a record of N×d points is not of this block.
+pub(super) fn check_record<T: Real, B: Block<T>>(block: &B, found: (usize, usize)) -> Result<()> {
+    let expected = (block.channels().len(), block.dimension());
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: "record",
+        found: vec![found.0, found.1],
+        expected: format!("that of a forward pass of this block, {expected:?}"),
+    })
+}
+
+/// Errors where `numbers` (parameters, or a gradient) are not as many finite ones as there are parameters.
+pub(super) fn check_parameters<T: Real>(
+    what: &'static str,
+    numbers: &[T],
+    expected: usize,
+) -> Result<()> {
+    if numbers.len() != expected {
+        return Err(Error::Shape {
+            what,
+            found: vec![numbers.len()],
+            expected: format!("{expected} numbers"),
+        });
+    }
+    check_flat(what, numbers)
+}
+
 /// `Denoiser::predict` by blocks.
 pub(super) fn predict<T: Real, M: Trainable<T>>(
     model: &M,
@@ -111,7 +157,7 @@ pub(super) fn predict<T: Real, M: Trainable<T>>(
         .zip(noise.axis_chunks_iter_mut(Axis(0), BLOCK))
         .collect();
     blocks.into_par_iter().try_for_each(|((x, mut denoised), mut noise)| {
-        let found = model.block(&vec![&level; x.nrows()]).predict(x)?;
+        let found = model.block(&vec![&level; x.nrows()]).forward(x)?.0;
         denoised.assign(&found.denoised);
         noise.assign(&found.noise);
         Ok(())

@@ -9,13 +9,13 @@
 //!
 //! with `"diagonal"` and `[[d numbers]]`, or `"full"` and `[[[d×d numbers]]]`, in place of `"isotropic"`.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::atomic::write_atomic;
-use super::{open_regular, refuse, shown};
+use super::{read_whole, refuse, shown};
 use crate::error::Result;
 
 /// The longest mixture file read, in bytes; 2,000 components with full covariance in 64 dimensions need
@@ -53,14 +53,7 @@ pub enum CovarianceFile {
 /// JSON (with line and column; unknown and repeated keys are refused), or where a list has the wrong length
 /// (with its index).
 pub fn read_mixture(path: &Path) -> Result<MixtureFile> {
-    let place = shown(path);
-    let (file, length) = open_regular(path).map_err(|e| refuse(&place, e))?;
-    if length > LONGEST {
-        return Err(refuse(&place, format!("is {length} bytes long: expected at most {LONGEST}")));
-    }
-    let mut bytes = Vec::new();
-    file.take(LONGEST).read_to_end(&mut bytes).map_err(|e| refuse(&place, e))?;
-    parse(&place, &bytes)
+    parse(&shown(path), &read_whole(path, LONGEST)?)
 }
 
 /// Reads a mixture from the bytes of a JSON file.

@@ -16,10 +16,10 @@ mod header;
 
 use std::fmt::{Display, Write as _};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// A path as it stands in a message: one line, whatever characters the name holds.
 fn shown(path: &Path) -> String {
@@ -50,6 +50,18 @@ fn refuse(place: &str, reason: impl Display) -> Error {
         reason.push_str(" ...");
     }
     Error::File { path: place.to_owned(), reason }
+}
+
+/// The bytes of a regular file of at most `longest` of them.
+fn read_whole(path: &Path, longest: u64) -> Result<Vec<u8>> {
+    let place = shown(path);
+    let (file, length) = open_regular(path).map_err(|e| refuse(&place, e))?;
+    if length > longest {
+        return Err(refuse(&place, format!("is {length} bytes long: expected at most {longest}")));
+    }
+    let mut bytes = Vec::new();
+    file.take(longest).read_to_end(&mut bytes).map_err(|e| refuse(&place, e))?;
+    Ok(bytes)
 }
 
 /// Opens a regular file and tells its length in bytes. Anything else (a directory, a pipe, a device) is

@@ -6,13 +6,13 @@
 //! equal models equal files.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use super::atomic::write_atomic;
-use super::{open_regular, refuse, shown};
+use super::{read_whole, refuse, shown};
 use crate::arith::Real;
 use crate::error::Result;
 
@@ -54,14 +54,7 @@ impl TensorFile {
 ///
 /// Errors: `Error::File` where it cannot be read, is longer than 8 GiB, is not such a file or holds another kind of number.
 pub fn read_tensors(path: &Path) -> Result<TensorFile> {
-    let place = shown(path);
-    let (mut file, length) = open_regular(path).map_err(|reason| refuse(&place, reason))?;
-    if length > LONGEST {
-        return Err(refuse(&place, "is longer than 8 GiB"));
-    }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|reason| refuse(&place, reason))?;
-    parse_tensors(&bytes).map_err(|reason| refuse(&place, reason))
+    parse_tensors(&read_whole(path, LONGEST)?).map_err(|reason| refuse(&shown(path), reason))
 }
 
 /// Reads the bytes of a safetensors file.

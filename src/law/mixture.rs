@@ -132,6 +132,12 @@ impl Mixture {
         total
     }
 
+    /// √(tr C/d): the root mean square deviation of a coordinate of x₀. 0 for a single point.
+    pub fn deviation(&self) -> f64 {
+        let trace = self.total_covariance().diag().iter().fold(0.0, |sum, v| sum + v);
+        (trace / self.dimension() as f64).sqrt()
+    }
+
     /// The largest distance of a component's mean from m: for point masses, the radius R of T6 about m.
     pub fn radius(&self) -> f64 {
         let mean = self.mean();

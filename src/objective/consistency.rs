@@ -7,11 +7,11 @@ use std::str::FromStr;
 
 use ndarray::{Array2, ArrayView2};
 
-use super::{Mix, Weighting, check_shape, check_values, squares};
+use super::{Mix, Weighting, squares};
 use crate::arith::wide::Wide;
 use crate::arith::{Isa, Kernel, MulAdd, Real};
 use crate::channel::Channel;
-use crate::denoiser::{Cotangent, Prediction};
+use crate::denoiser::{Cotangent, Prediction, check_flat, check_shape};
 use crate::error::{Error, Result};
 use crate::tweedie::Kind;
 
@@ -34,6 +34,17 @@ impl Constraint {
             Constraint::Equivariance => "equivariance",
             Constraint::Invariance => "invariance",
         }
+    }
+}
+
+impl Constraint {
+    /// c_ε and c_D: what is expected of ε̂ and D̂ at x′ = x + h·ω, in units of ω. c_ε is 1 for equivariance and 0 for
+    /// invariance, and c_D = (h − s·c_ε)/a is what that leaves: 0 for equivariance in noise units, whatever a is.
+    /// Infinite where a = 0 and something is left.
+    pub fn expected(self, units: Units, channel: Channel) -> [f64; 2] {
+        let of_noise = if self == Constraint::Equivariance { 1.0 } else { 0.0 };
+        let left = units.scale(channel) - of_noise * channel.s();
+        [of_noise, if left == 0.0 { 0.0 } else { left / channel.a() }]
     }
 }
 
@@ -195,9 +206,9 @@ impl Consistency {
     ) -> Result<Consistent<T>> {
         let columns = omega.ncols();
         for array in [&clean.noise, &clean.denoised, &perturbed.noise, &perturbed.denoised] {
-            check_shape("prediction", channels, columns, array.view())?;
+            check_shape("prediction", array.view(), (channels.len(), columns))?;
         }
-        check_shape("perturbation", channels, columns, omega)?;
+        check_shape("perturbation", omega, (channels.len(), columns))?;
         let mixes: Vec<Mix> =
             channels.iter().map(|&channel| Mix::of(parametrisation, channel)).collect();
         let factors: Vec<f64> =
@@ -205,7 +216,10 @@ impl Consistency {
         let mut of_noise = Array2::default(omega.dim());
         let mut of_denoised = Array2::default(omega.dim());
         for (n, (&channel, mix)) in channels.iter().zip(&mixes).enumerate() {
-            let [c_noise, c_denoised] = self.expected(channel, *mix)?;
+            let [c_noise, c_denoised] = self.constraint.expected(self.units, channel);
+            // Where D̂ does not enter, neither does its share, which a = 0 would make infinite.
+            let c_denoised =
+                if mix.denoised == 0.0 { 0.0 } else { finite_share(channel, c_denoised)? };
             let (c_noise, c_denoised) = (T::from_f64(c_noise), T::from_f64(c_denoised));
             for i in 0..columns {
                 let at = [n, i];
@@ -215,7 +229,7 @@ impl Consistency {
             }
         }
         let (values, perturbed) = squares(&mixes, &factors, of_noise.view(), of_denoised.view());
-        check_values("consistency loss", &values)?;
+        check_flat("consistency loss", &values)?;
         let clean = if self.stop_gradient {
             Cotangent { denoised: None, noise: None }
         } else {
@@ -224,29 +238,18 @@ impl Consistency {
         };
         Ok(Consistent { values, perturbed, clean })
     }
+}
 
-    /// c_ε and c_D: what the constraint expects ε̂ and D̂ to change by, in units of ω.
-    fn expected(&self, channel: Channel, mix: Mix) -> Result<[f64; 2]> {
-        let h = self.units.scale(channel);
-        let (of_noise, left) = match (self.constraint, self.units) {
-            // h − s, exactly 0 in noise units.
-            (Constraint::Equivariance, Units::Noise) => (1.0, 0.0),
-            (Constraint::Equivariance, Units::Input) => (1.0, h - channel.s()),
-            (Constraint::Invariance, _) => (0.0, h),
-        };
-        if mix.denoised == 0.0 || left == 0.0 {
-            return Ok([of_noise, 0.0]);
-        }
-        let of_denoised = left / channel.a();
-        if of_denoised.is_finite() {
-            return Ok([of_noise, of_denoised]);
-        }
-        Err(Error::Domain {
-            what: "a",
-            value: channel.a(),
-            expected: "more than 0: the denoised prediction's share of the perturbation is divided by it",
-        })
+/// Errors where D̂'s share of the perturbation is not finite.
+fn finite_share(channel: Channel, share: f64) -> Result<f64> {
+    if share.is_finite() {
+        return Ok(share);
     }
+    Err(Error::Domain {
+        what: "a",
+        value: channel.a(),
+        expected: "more than 0: the denoised prediction's share of the perturbation is divided by it",
+    })
 }
 
 /// x′ = x + h·ω, one fused multiply–add a coordinate, h rounded to the scalar.
@@ -258,8 +261,8 @@ pub fn perturbed<T: Real>(
     x: ArrayView2<'_, T>,
     omega: ArrayView2<'_, T>,
 ) -> Result<Array2<T>> {
-    check_shape("x", channels, x.ncols(), x)?;
-    check_shape("perturbation", channels, x.ncols(), omega)?;
+    check_shape("x", x, (channels.len(), x.ncols()))?;
+    check_shape("perturbation", omega, x.dim())?;
     let mut point = x.as_standard_layout().into_owned();
     let omega = omega.as_standard_layout();
     let factors: Vec<T> = channels.iter().map(|&c| T::from_f64(units.scale(c))).collect();

@@ -4,10 +4,10 @@
 
 use ndarray::{ArrayView2, Zip};
 
-use super::{Mix, Weighting, check_shape, check_values, squares};
+use super::{Mix, Weighting, squares};
 use crate::arith::Real;
 use crate::channel::Channel;
-use crate::denoiser::{Cotangent, Prediction};
+use crate::denoiser::{Cotangent, Prediction, check_flat, check_shape};
 use crate::error::Result;
 use crate::tweedie::Kind;
 
@@ -45,11 +45,11 @@ impl Matching {
         clean: ArrayView2<'_, T>,
         noise: ArrayView2<'_, T>,
     ) -> Result<Matched<T>> {
-        let columns = prediction.noise.ncols();
-        check_shape("prediction", channels, columns, prediction.noise.view())?;
-        check_shape("prediction", channels, columns, prediction.denoised.view())?;
-        check_shape("clean", channels, columns, clean)?;
-        check_shape("noise", channels, columns, noise)?;
+        let shape = (channels.len(), prediction.noise.ncols());
+        check_shape("prediction", prediction.noise.view(), shape)?;
+        check_shape("prediction", prediction.denoised.view(), shape)?;
+        check_shape("clean", clean, shape)?;
+        check_shape("noise", noise, shape)?;
         let mixes: Vec<Mix> =
             channels.iter().map(|&channel| Mix::of(self.parametrisation, channel)).collect();
         let factors: Vec<f64> = channels.iter().map(|&c| self.weighting.at(c)).collect();
@@ -58,7 +58,7 @@ impl Matching {
         let mut of_denoised = prediction.denoised.clone();
         Zip::from(&mut of_denoised).and(clean).for_each(|found, &target| *found -= target);
         let (values, gradient) = squares(&mixes, &factors, of_noise.view(), of_denoised.view());
-        check_values("matching loss", &values)?;
+        check_flat("matching loss", &values)?;
         Ok(Matched { values, gradient })
     }
 }

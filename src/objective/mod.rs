@@ -29,7 +29,6 @@ use ndarray::{Array2, ArrayView2, Axis, Zip};
 use crate::arith::Real;
 use crate::channel::Channel;
 use crate::denoiser::Cotangent;
-use crate::error::{Error, Result};
 use crate::tweedie::Kind;
 
 /// How P̂ − P is made of the errors in noise and in denoised: α·(ε̂ − ε) + β·(D̂ − x₀). Both terms have the same sign
@@ -88,29 +87,4 @@ fn squares<T: Real>(
         denoised: used(mixes.iter().any(|mix| mix.denoised != 0.0), of_denoised),
     };
     (values, cotangent)
-}
-
-/// Errors where an array has not one row a channel and the columns of the prediction.
-fn check_shape<T: Real>(
-    what: &'static str,
-    channels: &[Channel],
-    columns: usize,
-    array: ArrayView2<'_, T>,
-) -> Result<()> {
-    if array.dim() == (channels.len(), columns) {
-        return Ok(());
-    }
-    Err(Error::Shape {
-        what,
-        found: array.shape().to_vec(),
-        expected: format!("{}×{columns}", channels.len()),
-    })
-}
-
-/// Errors with the first row whose value is not finite: a loss that overflowed has no gradient.
-fn check_values<T: Real>(what: &'static str, values: &[T]) -> Result<()> {
-    match values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
-        None => Ok(()),
-        Some((n, value)) => Err(Error::NotFinite { what, index: vec![n], value: value.to_f64() }),
-    }
 }

@@ -14,7 +14,7 @@ use crate::claims::{Case, Outcome, Statistics, Verdict};
 use crate::error::Result;
 use crate::figure::Figure;
 
-pub(super) const STYLE: &str = include_str!("report.css");
+const STYLE: &str = include_str!("report.css");
 
 const WHAT: &str = "Every statement below is a theorem on denoising scores, checked here on laws whose truth is known in \
     closed form. Each measured figure stands against a bound that is derived, not chosen: from a rounding analysis, from \
@@ -25,16 +25,8 @@ const WHAT: &str = "Every statement below is a theorem on denoising scores, chec
 ///
 /// Errors: those of [`plot::draw`].
 pub fn html(header: &Header, outcomes: &[Outcome]) -> Result<String> {
-    let mut page = String::new();
     let version = escape(&header.version);
-    let _ = write!(
-        page,
-        "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n\
-         <meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
-         <title>tweedie {version}: {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
-        escape(&summary(outcomes)),
-    );
+    let mut page = opening(&format!("tweedie {}: {}", header.version, summary(outcomes)));
     front(&mut page, header, outcomes);
     overview(&mut page, outcomes);
     let mut stems = stems(outcomes).into_iter();
@@ -48,6 +40,17 @@ pub fn html(header: &Header, outcomes: &[Outcome]) -> Result<String> {
          instruction set.</p></footer>\n</main>\n</body>\n</html>\n"
     );
     Ok(page)
+}
+
+/// A page up to its first content.
+pub(super) fn opening(title: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n\
+         <meta charset=\"utf-8\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
+        escape(title)
+    )
 }
 
 /// The command that reproduces the claims with this id.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayView2, Axis as Along, s};
 
-use super::html::{STYLE, drawn};
+use super::html::{drawn, opening};
 use super::text::{escape, number_unicode};
 use super::{csv, write_text};
 use crate::arith::Real;
@@ -221,15 +221,11 @@ fn page(plan: &Plan, parameters: usize, errors: &[Vec<f64>], figures: &[Figure])
         "none" => format!("{law}, plain training"),
         _ => format!("{law}, {constraint} ({})", config.perturbation.kind),
     };
-    let mut page = String::new();
+    let mut page = opening(&format!("tweedie: {title}"));
     // Writing to a String cannot fail.
     let _ = write!(
         page,
-        "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n\
-         <meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
-         <title>tweedie: {0}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<header>\n\
-         <p class=\"mark\">tweedie</p>\n<h1>{0}</h1>\n<dl class=\"run\">\n",
+        "<header>\n<p class=\"mark\">tweedie</p>\n<h1>{}</h1>\n<dl class=\"run\">\n",
         escape(&title)
     );
     let facts = [

@@ -46,8 +46,7 @@ pub fn read<T: Real, M: Trainable<T>>(
 ) -> Result<State<T>> {
     let refuse = |reason: String| Error::File { path: path.display().to_string(), reason };
     let file = read_tensors(path)?;
-    let text: StoredText = serde_json::from_str(&file.text)
-        .map_err(|error| refuse(format!("is not a checkpoint of this program: {error}")))?;
+    let text = StoredText::of(&file).map_err(refuse)?;
     if file.format != T::NAME {
         return Err(refuse(format!("holds {} numbers: expected {}", file.format, T::NAME)));
     }

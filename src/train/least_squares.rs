@@ -29,8 +29,9 @@ fn gamma(k: usize) -> f64 {
 
 /// λ times the mean square of the residual that `constraint` names, with perturbations in `units`.
 ///
-/// For D̂(x) = A·x + c the residual is −(a/s)(A·ρω − κω): ρ is s in noise units and 1 in input units; κ is
-/// 0 (equivariance, noise), s/a (invariance, noise), (1 − s)/a (equivariance, input), 1/a (invariance, input).
+/// For D̂(x) = A·x + c the residual is −(a/s)(A·ρω − κω): ρ is `Units::scale` and κ the share of
+/// D̂ in `Constraint::expected`: 0 (equivariance, noise), s/a (invariance, noise), (1 − s)/a (equivariance, input), 1/a
+/// (invariance, input).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Penalty {
     /// Equivariance or invariance.
@@ -45,7 +46,7 @@ impl Penalty {
     /// (λρ², λκρ). Errors: `Error::Domain` where λ is negative or not finite, or a = 0, where the loss does not depend
     /// on D̂.
     fn factors(&self, channel: Channel) -> Result<(f64, f64)> {
-        let (a, s) = (channel.a(), channel.s());
+        let a = channel.a();
         if !(self.weight >= 0.0 && self.weight.is_finite()) {
             let expected = "a finite number, at least 0";
             return Err(Error::Domain { what: "lambda", value: self.weight, expected });
@@ -53,12 +54,8 @@ impl Penalty {
         if a == 0.0 {
             return Err(Error::Domain { what: "a", value: a, expected: "a number above 0" });
         }
-        let (step, target) = match (self.units, self.constraint) {
-            (Units::Noise, Constraint::Equivariance) => (s, 0.0),
-            (Units::Noise, Constraint::Invariance) => (s, s / a),
-            (Units::Input, Constraint::Equivariance) => (1.0, (1.0 - s) / a),
-            (Units::Input, Constraint::Invariance) => (1.0, 1.0 / a),
-        };
+        let step = self.units.scale(channel);
+        let [_, target] = self.constraint.expected(self.units, channel);
         Ok((self.weight * step * step, self.weight * target * step))
     }
 }

@@ -7,8 +7,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 use crate::arith::Real;
 use crate::channel::{Channel, Steps};
 use crate::denoiser::Denoiser;
-use crate::error::{Error, Result};
-use crate::law::{Mixture, Quantity};
+use crate::error::Result;
+use crate::law::Mixture;
 
 /// Levels of a measurement, evenly spaced in the table.
 pub const LEVELS: usize = 8;
@@ -37,37 +37,49 @@ pub fn levels(steps: &Steps) -> Vec<Channel> {
     (0..count).map(|j| steps.channels()[j * (steps.len() - 1) / gaps]).collect()
 }
 
-/// E‖D̂ − D*‖² at each level by n independent draws of the noised law, the same draws for every model and step.
-///
-/// Monte Carlo: the error is a mean of n independent numbers, its standard error is their deviation over √n. For the
-/// floor ‖D*(x) − x₀‖² is averaged over the same draws (T4 says that its mean is E tr Σ_post).
-/// Errors: those of the law and the denoiser.
-pub fn against_truth<T: Real, D: Denoiser<T> + ?Sized>(
-    denoiser: &D,
-    law: &Mixture,
-    channels: &[Channel],
-    n: usize,
-    seed: u64,
-) -> Result<Vec<Measured>> {
-    channels
-        .iter()
-        .enumerate()
-        .map(|(level, &channel)| {
-            let stream = STREAM - level as u64;
-            let drawn = law.sample_noised(channel, seed, stream, n)?;
-            let x = drawn.noised.mapv(T::from_f64);
-            let predicted = denoiser.denoise(channel, x.view())?.mapv(Real::to_f64);
-            let noised = law.through::<f64>(channel)?;
-            let points = x.mapv(Real::to_f64);
-            let exact = noised.evaluate(points.view(), &[Quantity::Denoiser])?;
-            let exact =
-                exact.denoiser.ok_or(Error::Empty { what: "denoiser", expected: "value" })?;
-            let errors = squared_rows(predicted.view(), exact.view());
-            let floors = squared_rows(exact.view(), drawn.clean.view());
-            let (error, deviation) = mean_and_error(&errors);
-            Ok(Measured { channel, error, deviation, floor: mean_and_error(&floors).0 })
-        })
-        .collect()
+/// The exact denoiser at n independent draws of a noised law for each of some levels: made once, compared with a model
+/// as often as wanted, at the same draws each time.
+pub struct Truth<T> {
+    levels: Vec<Level<T>>,
+}
+
+struct Level<T> {
+    channel: Channel,
+    /// x, n×d.
+    points: Array2<T>,
+    /// D*(x).
+    exact: Array2<f64>,
+    floor: f64,
+}
+
+impl<T: Real> Truth<T> {
+    /// Draws the points and evaluates D* there, in f64 at x as T holds it.
+    ///
+    /// For the floor ‖D*(x) − x₀‖² is averaged over the draws (T4 says that its mean is E tr Σ_post).
+    /// Errors: those of the law.
+    pub fn new(law: &Mixture, channels: &[Channel], n: usize, seed: u64) -> Result<Self> {
+        let levels = channels.iter().enumerate().map(|(level, &channel)| {
+            let drawn = law.sample_noised(channel, seed, STREAM - level as u64, n)?;
+            let points = drawn.noised.mapv(T::from_f64);
+            let wide = points.mapv(Real::to_f64);
+            let exact = law.through::<f64>(channel)?.denoiser(wide.view())?;
+            let floor = mean_and_error(&squared_rows(exact.view(), drawn.clean.view())).0;
+            Ok(Level { channel, points, exact, floor })
+        });
+        Ok(Truth { levels: levels.collect::<Result<_>>()? })
+    }
+
+    /// E‖D̂ − D*‖² at each level: the mean of n independent numbers, with their deviation over √n as its standard error.
+    ///
+    /// Errors: those of the denoiser.
+    pub fn against<D: Denoiser<T> + ?Sized>(&self, denoiser: &D) -> Result<Vec<Measured>> {
+        let measured = self.levels.iter().map(|Level { channel, points, exact, floor }| {
+            let predicted = denoiser.denoise(*channel, points.view())?.mapv(Real::to_f64);
+            let (error, deviation) = mean_and_error(&squared_rows(predicted.view(), exact.view()));
+            Ok(Measured { channel: *channel, error, deviation, floor: *floor })
+        });
+        measured.collect()
+    }
 }
 
 /// ‖a_n − b_n‖² a row.

@@ -14,7 +14,7 @@ use crate::attack::{Attack, Inner, Keep, Norm, Settings, Shape, StepSize};
 use crate::channel::Steps;
 use crate::denoiser::mlp::initial;
 use crate::denoiser::model::{ModelSpec, Stored, StoredText, from_file};
-use crate::denoiser::{MixtureDenoiser, Tensor, Trainable, Variances};
+use crate::denoiser::{MixtureDenoiser, Tensor, Trainable};
 use crate::error::{Error, Result};
 use crate::format::npy::read_points;
 use crate::format::tensors::read_tensors;
@@ -179,8 +179,7 @@ impl Plan {
                 let refuse =
                     |reason: String| Error::File { path: path.display().to_string(), reason };
                 let file = read_tensors(path)?;
-                let text: StoredText = serde_json::from_str(&file.text)
-                    .map_err(|error| refuse(format!("does not describe a model: {error}")))?;
+                let text = StoredText::of(&file).map_err(refuse)?;
                 if text.model != *spec {
                     return Err(refuse(format!(
                         "is {:?}: expected {spec:?}, as the configuration states",
@@ -203,17 +202,13 @@ impl Plan {
             ModelSpec::Mlp { .. } => Ok(initial(tensors, seed, stream)),
             ModelSpec::Affine { .. } => Ok(vec![T::ZERO; tensors.iter().map(Tensor::len).sum()]),
             ModelSpec::Mixture { components, covariance, .. } => {
-                let variances = match covariance.as_str() {
-                    "diagonal" => Variances::Diagonal,
-                    _ => Variances::Isotropic,
-                };
                 // The model draws from stream 0 of a seed: one that belongs to this purpose.
                 let seed = uniform_index(seed, stream, 0, u64::MAX);
                 let (mean, deviation) =
                     (Array1::from(self.trained.mean()), deviation_of(&self.trained));
                 let start = MixtureDenoiser::<T>::initial(
                     seed,
-                    variances,
+                    covariance.parse()?,
                     *components,
                     mean.view(),
                     deviation,
@@ -379,11 +374,10 @@ fn range_of(law: &Mixture) -> f64 {
     if high > low { high - low } else { 1.0 }
 }
 
-/// √(tr C/d), 1 for a law without spread.
+/// The law's deviation, 1 where it has none.
 fn deviation_of(law: &Mixture) -> f64 {
-    let covariance = law.total_covariance();
-    let variance = covariance.diag().iter().sum::<f64>() / law.dimension() as f64;
-    if variance > 0.0 { variance.sqrt() } else { 1.0 }
+    let deviation = law.deviation();
+    if deviation > 0.0 { deviation } else { 1.0 }
 }
 
 fn positive(what: &'static str, value: f64) -> Result<()> {

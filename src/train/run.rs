@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::batch::Table;
-use super::measure::{Measured, against_truth, levels};
+use super::measure::{Measured, Truth, levels};
 use super::optimizer::State;
 use super::plan::Plan;
 use super::step::{Losses, Workspace, gradient};
@@ -20,6 +20,7 @@ use crate::denoiser::model::{StoredText, write_model};
 use crate::denoiser::{Stored, Trainable};
 use crate::error::{Error, Result};
 use crate::format::atomic::write_text;
+use crate::law::Mixture;
 
 /// Names of the files of a run.
 pub const CONFIG: &str = "config.toml";
@@ -76,6 +77,7 @@ pub fn run<T: Real, M: Stored<T>>(
     let mut state = files.open(&config, begin, &mut model)?;
     let mut records = Records::of(&files, state.step)?;
     let table = Table::new(plan, &model)?;
+    let truths = Truths::new(plan)?;
     let (steps, output) = (plan.config.steps, &plan.config.output);
     let mut parameters = model.parameters().to_vec();
     let mut room = Workspace::new(parameters.len(), plan.config.batch);
@@ -92,7 +94,7 @@ pub fn run<T: Real, M: Stored<T>>(
             records.metrics(step, losses, norm, rate);
         }
         if state.step.is_multiple_of(output.evaluate_every) || state.step == steps {
-            let measured = measure(plan, &model, &state)?;
+            let measured = truths.measure(&model, &state)?;
             error = Some(relative(&measured[0]));
             records.errors(state.step, &measured);
         }
@@ -107,24 +109,34 @@ pub fn run<T: Real, M: Stored<T>>(
     Ok(model)
 }
 
-/// The averaged model at the plan's levels, against the clean law and against the law of the rows it is trained on.
-///
-/// Errors: those of the laws and the model.
-fn measure<T: Real, M: Stored<T>>(
-    plan: &Plan,
-    model: &M,
-    state: &State<T>,
-) -> Result<[Vec<Measured>; 2]> {
-    let mut averaged = model.clone();
-    averaged.set_parameters(&state.average)?;
-    let channels = levels(&plan.steps);
-    let (points, seed) = (plan.config.output.points, plan.config.seed);
-    let clean = against_truth(&averaged, &plan.clean, &channels, points, seed)?;
-    if plan.trained == plan.clean {
-        return Ok([clean.clone(), clean]);
+/// What a run is measured against: the clean law, and the law of its rows where that is another.
+struct Truths<T> {
+    clean: Truth<T>,
+    trained: Option<Truth<T>>,
+}
+
+impl<T: Real> Truths<T> {
+    fn new(plan: &Plan) -> Result<Self> {
+        let of = |law: &Mixture| {
+            let (points, seed) = (plan.config.output.points, plan.config.seed);
+            Truth::new(law, &levels(&plan.steps), points, seed)
+        };
+        let other = plan.trained != plan.clean;
+        let trained = if other { Some(of(&plan.trained)?) } else { None };
+        Ok(Truths { clean: of(&plan.clean)?, trained })
     }
-    let trained = against_truth(&averaged, &plan.trained, &channels, points, seed)?;
-    Ok([clean, trained])
+
+    /// The averaged model against both.
+    fn measure<M: Stored<T>>(&self, model: &M, state: &State<T>) -> Result<[Vec<Measured>; 2]> {
+        let mut averaged = model.clone();
+        averaged.set_parameters(&state.average)?;
+        let clean = self.clean.against(&averaged)?;
+        let trained = match &self.trained {
+            Some(trained) => trained.against(&averaged)?,
+            None => clean.clone(),
+        };
+        Ok([clean, trained])
+    }
 }
 
 /// Σ w·error/Σ w·floor over the levels of a measurement, w = a²/s²: by how much the mean noise loss is above that of the

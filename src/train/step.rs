@@ -10,7 +10,7 @@ use super::plan::{Constrained, Perturb, Plan};
 use crate::arith::Real;
 use crate::attack::Address;
 use crate::denoiser::trainable::BLOCK;
-use crate::denoiser::{Block, Cotangent, Prediction, Trainable};
+use crate::denoiser::{AtLevels, Block, Cotangent, Prediction, Trainable};
 use crate::error::Result;
 use crate::objective::consistency::perturbed;
 
@@ -175,7 +175,9 @@ fn perturbation<T: Real, B: Block<T>>(
     let omega = match &constrained.perturb {
         Perturb::Random(shape) => shape.draw(address, &radii, rows.x.ncols())?,
         Perturb::Attack(attack) => {
-            attack.perturb(block, rows.x.view(), prediction, &radii, address)?.perturbation
+            attack
+                .perturb(&AtLevels(block), rows.x.view(), prediction, &radii, address)?
+                .perturbation
         }
     };
     Ok((omega, total))

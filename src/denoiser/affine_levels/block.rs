@@ -4,14 +4,13 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::{AffineLevels, NearestLevel, check_flat};
+use super::{AffineLevels, NearestLevel};
 use crate::arith::{Kernel, MulAdd, Real};
 use crate::channel::Channel;
 use crate::denoiser::cotangents::Pair;
-use crate::denoiser::levelled::check_rows;
-use crate::denoiser::{Block, Choose, Cotangent, Levelled, Prediction};
-use crate::denoiser::{check_finite, check_points, check_vectors};
-use crate::error::{Error, Result};
+use crate::denoiser::trainable::{check_batch, check_parameters, check_record};
+use crate::denoiser::{Block, Cotangent, Prediction, check_finite, check_flat, check_vectors};
+use crate::error::Result;
 
 /// The two maps at a level, d×d in row-major order and turned, so that both products run along rows.
 struct Map<T> {
@@ -75,19 +74,6 @@ impl<'a, T: Real> AffineLevelsBlock<'a, T> {
         }
     }
 
-    /// Errors where the record is of another batch.
-    fn check_record(&self, x: &Array2<T>) -> Result<()> {
-        let expected = (self.channels.len(), self.model.dimension);
-        if x.dim() == expected {
-            return Ok(());
-        }
-        Err(Error::Shape {
-            what: "record",
-            found: x.shape().to_vec(),
-            expected: format!("that of a forward pass of this block, {expected:?}"),
-        })
-    }
-
     /// In row n, Σ over the products given, one after the other.
     fn products(&self, shape: (usize, usize), terms: &[Term<'_, T>]) -> Array2<T> {
         let mut out = Array2::default(shape);
@@ -145,7 +131,10 @@ impl<T: Real> Kernel for Products<'_, '_, T> {
     }
 }
 
-impl<T: Real> Levelled<T> for AffineLevelsBlock<'_, T> {
+impl<T: Real> Block<T> for AffineLevelsBlock<'_, T> {
+    /// The points.
+    type Record = Array2<T>;
+
     fn dimension(&self) -> usize {
         self.model.dimension
     }
@@ -154,29 +143,8 @@ impl<T: Real> Levelled<T> for AffineLevelsBlock<'_, T> {
         &self.channels
     }
 
-    fn predict(&self, x: ArrayView2<'_, T>) -> Result<Prediction<T>> {
-        Ok(self.forward(x)?.0)
-    }
-
-    fn pull_back(
-        &self,
-        x: ArrayView2<'_, T>,
-        choose: &mut Choose<'_, T>,
-    ) -> Result<(Prediction<T>, Array2<T>)> {
-        let (prediction, record) = self.forward(x)?;
-        let cotangent = choose(&prediction)?;
-        let pulled = self.to_points(&record, &cotangent)?;
-        Ok((prediction, pulled))
-    }
-}
-
-impl<T: Real> Block<T> for AffineLevelsBlock<'_, T> {
-    /// The points.
-    type Record = Array2<T>;
-
     fn forward(&self, x: ArrayView2<'_, T>) -> Result<(Prediction<T>, Array2<T>)> {
-        check_rows(&self.channels, x)?;
-        check_points("x", self.model.dimension, x)?;
+        check_batch(self, x)?;
         let own = Array2::from_shape_fn(x.dim(), |at| x[at]);
         let points = own.as_slice().unwrap_or(&[]);
         let product = |which| self.products(x.dim(), &[Term { which, vectors: points }]);
@@ -193,7 +161,7 @@ impl<T: Real> Block<T> for AffineLevelsBlock<'_, T> {
     }
 
     fn push(&self, record: &Array2<T>, v: ArrayView2<'_, T>) -> Result<Array2<T>> {
-        self.check_record(record)?;
+        check_record(self, record.dim())?;
         check_vectors(self.model.dimension, record.view(), v)?;
         let v: Vec<T> = v.iter().copied().collect();
         let out = self.products(record.dim(), &[Term { which: Which::Denoised, vectors: &v }]);
@@ -202,7 +170,7 @@ impl<T: Real> Block<T> for AffineLevelsBlock<'_, T> {
     }
 
     fn to_points(&self, record: &Array2<T>, cotangent: &Cotangent<T>) -> Result<Array2<T>> {
-        self.check_record(record)?;
+        check_record(self, record.dim())?;
         let pair = Pair::new(cotangent, record.dim())?;
         let terms = [
             Term { which: Which::DenoisedLeft, vectors: &pair.denoised },
@@ -214,22 +182,14 @@ impl<T: Real> Block<T> for AffineLevelsBlock<'_, T> {
     }
 
     /// ∂L/∂A_l += w·xᵀ and ∂L/∂c_l += w with w = v_D − (a/s)·v_ε, rows in order.
-    ///
-    /// Errors: as [`Block::to_points`]; `Error::Shape` where `gradient` has not one entry a parameter.
     fn to_parameters(
         &self,
         passes: &[(&Array2<T>, &Cotangent<T>)],
         gradient: &mut [T],
     ) -> Result<()> {
-        if gradient.len() != self.model.parameters.len() {
-            return Err(Error::Shape {
-                what: "gradient",
-                found: vec![gradient.len()],
-                expected: format!("{} numbers", self.model.parameters.len()),
-            });
-        }
+        check_parameters("gradient", gradient, self.model.parameters.len())?;
         for (record, cotangent) in passes {
-            self.check_record(record)?;
+            check_record(self, record.dim())?;
             let pair = Pair::new(cotangent, record.dim())?;
             self.model.isa.run(ToParameters { block: self, record, pair: &pair, gradient });
         }

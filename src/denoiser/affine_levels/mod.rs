@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 pub use block::AffineLevelsBlock;
 
-use super::trainable::{jacobian_vector, predict, vector_jacobian};
+use super::trainable::{check_parameters, jacobian_vector, predict, vector_jacobian};
 use super::{Denoiser, Prediction, Tensor, Trainable, check_finite};
 use crate::arith::{Isa, Real};
 use crate::channel::{Channel, Steps};
@@ -173,23 +173,8 @@ impl<T: Real> Trainable<T> for AffineLevels<T> {
     }
 
     fn set_parameters(&mut self, parameters: &[T]) -> Result<()> {
-        if parameters.len() != self.parameters.len() {
-            let (l, d) = (self.steps.len(), self.dimension);
-            return Err(Error::Shape {
-                what: "parameters",
-                found: vec![parameters.len()],
-                expected: format!("{l}×{d}×{d} and {l}×{d} numbers"),
-            });
-        }
-        check_flat("parameters", parameters)?;
+        check_parameters("parameters", parameters, self.parameters.len())?;
         self.parameters.copy_from_slice(parameters);
         Ok(())
-    }
-}
-
-fn check_flat<T: Real>(what: &'static str, values: &[T]) -> Result<()> {
-    match values.iter().position(|value| !value.is_finite()) {
-        None => Ok(()),
-        Some(at) => Err(Error::NotFinite { what, index: vec![at], value: values[at].to_f64() }),
     }
 }

@@ -10,9 +10,8 @@ use super::table::{Table, variances};
 use crate::arith::{Kernel, MulAdd, Real};
 use crate::channel::Channel;
 use crate::denoiser::cotangents::Pair;
-use crate::denoiser::levelled::check_rows;
-use crate::denoiser::{Block, Choose, Cotangent, Levelled, Prediction};
-use crate::denoiser::{check_finite, check_points, check_vectors};
+use crate::denoiser::trainable::{check_batch, check_parameters, check_record};
+use crate::denoiser::{Block, Cotangent, Prediction, check_finite, check_flat, check_vectors};
 use crate::error::{Error, Result};
 
 /// Rows of a [`MixtureDenoiser`], a channel each. Rows at the same channel share their tables.
@@ -69,16 +68,17 @@ impl<'a, T: Real> MixtureBlock<'a, T> {
         self.model.components * self.model.dimension
     }
 
-    /// Errors where the record is of another batch or model.
+    /// Errors where the record is of another batch, or of a model of another number of components.
     fn check_record(&self, record: &MixtureRecord<T>) -> Result<()> {
-        let (n, d) = (self.channels.len(), self.model.dimension);
-        if record.x.dim() == (n, d) && record.weights.len() == n * self.model.components {
+        check_record(self, record.x.dim())?;
+        let weights = self.channels.len() * self.model.components;
+        if record.weights.len() == weights {
             return Ok(());
         }
         Err(Error::Shape {
-            what: "record",
-            found: record.x.shape().to_vec(),
-            expected: format!("that of a forward pass of this block, {n}×{d}"),
+            what: "record's responsibilities",
+            found: vec![record.weights.len()],
+            expected: format!("{weights} numbers"),
         })
     }
 }
@@ -113,7 +113,9 @@ impl<T: Real> MixtureRecord<T> {
     }
 }
 
-impl<T: Real> Levelled<T> for MixtureBlock<'_, T> {
+impl<T: Real> Block<T> for MixtureBlock<'_, T> {
+    type Record = MixtureRecord<T>;
+
     fn dimension(&self) -> usize {
         self.model.dimension
     }
@@ -122,28 +124,8 @@ impl<T: Real> Levelled<T> for MixtureBlock<'_, T> {
         &self.channels
     }
 
-    fn predict(&self, x: ArrayView2<'_, T>) -> Result<Prediction<T>> {
-        Ok(self.forward(x)?.0)
-    }
-
-    fn pull_back(
-        &self,
-        x: ArrayView2<'_, T>,
-        choose: &mut Choose<'_, T>,
-    ) -> Result<(Prediction<T>, Array2<T>)> {
-        let (prediction, record) = self.forward(x)?;
-        let cotangent = choose(&prediction)?;
-        let pulled = self.to_points(&record, &cotangent)?;
-        Ok((prediction, pulled))
-    }
-}
-
-impl<T: Real> Block<T> for MixtureBlock<'_, T> {
-    type Record = MixtureRecord<T>;
-
     fn forward(&self, x: ArrayView2<'_, T>) -> Result<(Prediction<T>, MixtureRecord<T>)> {
-        check_rows(&self.channels, x)?;
-        check_points("x", self.model.dimension, x)?;
+        check_batch(self, x)?;
         let own = Array2::from_shape_fn(x.dim(), |at| x[at]);
         let mut record = MixtureRecord::empty(own, self.model.components);
         self.model.isa.run(Forward { block: self, record: &mut record });
@@ -183,32 +165,18 @@ impl<T: Real> Block<T> for MixtureBlock<'_, T> {
         Ok(out)
     }
 
-    /// Errors: as [`Block::to_points`]; `Error::Shape` where `gradient` has not one entry a parameter.
     fn to_parameters(
         &self,
         passes: &[(&MixtureRecord<T>, &Cotangent<T>)],
         gradient: &mut [T],
     ) -> Result<()> {
-        if gradient.len() != self.model.parameters.len() {
-            return Err(Error::Shape {
-                what: "gradient",
-                found: vec![gradient.len()],
-                expected: format!("{} numbers", self.model.parameters.len()),
-            });
-        }
+        check_parameters("gradient", gradient, self.model.parameters.len())?;
         for (record, cotangent) in passes {
             self.check_record(record)?;
             let pair = Pair::new(cotangent, record.x.dim())?;
             self.model.isa.run(ToParameters { block: self, record, pair: &pair, gradient });
         }
-        match gradient.iter().position(|entry| !entry.is_finite()) {
-            None => Ok(()),
-            Some(at) => Err(Error::NotFinite {
-                what: "gradient",
-                index: vec![at],
-                value: gradient[at].to_f64(),
-            }),
-        }
+        check_flat("gradient", gradient)
     }
 }
 

@@ -10,6 +10,8 @@ mod block;
 mod passes;
 mod table;
 
+use std::str::FromStr;
+
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 pub use block::{MixtureBlock, MixtureRecord};
@@ -29,6 +31,31 @@ pub enum Variances {
     Isotropic,
     /// Σ_k = diag(e^ℓ_ki): one a coordinate.
     Diagonal,
+}
+
+impl Variances {
+    /// Both.
+    pub const ALL: [Variances; 2] = [Variances::Isotropic, Variances::Diagonal];
+
+    /// The name that `from_str` reads.
+    pub fn name(self) -> &'static str {
+        match self {
+            Variances::Isotropic => "isotropic",
+            Variances::Diagonal => "diagonal",
+        }
+    }
+}
+
+impl FromStr for Variances {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Variances::ALL.into_iter().find(|v| v.name() == name).ok_or_else(|| Error::Unknown {
+            what: "covariance",
+            name: name.to_string(),
+            expected: Variances::ALL.map(Variances::name).join(", "),
+        })
+    }
 }
 
 /// D̂ = E[x₀ | x] and ε̂ = E[ε | x] for x₀ ~ Σ_k w_k N(μ_k, Σ_k), with θ = (logits, means, log variances).

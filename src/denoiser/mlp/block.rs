@@ -5,16 +5,16 @@
 //!
 //! Floor 3. Uses `arith`, `channel`, `denoiser`, `error`. Spec: T3, N3.
 
-use ndarray::{Array2, ArrayView2, CowArray, Ix2};
+use ndarray::{Array2, ArrayView2};
 
 use super::pass::{Along, Base, Deltas, Forward, ToParameters, ToPoints};
 use super::{Level, Mlp};
 use crate::arith::{Isa, Real};
 use crate::channel::Channel;
-use crate::denoiser::levelled::check_rows;
-use crate::denoiser::{
-    Block, Choose, Cotangent, Levelled, Prediction, Trainable, check_finite, check_points,
-};
+use crate::denoiser::cotangents::Pair;
+use crate::denoiser::trainable::{check_batch, check_parameters, check_record};
+use crate::denoiser::{Block, Cotangent, Prediction, Trainable};
+use crate::denoiser::{check_finite, check_flat, check_shape};
 use crate::error::{Error, Result};
 
 /// Rows of a network at their levels.
@@ -58,78 +58,52 @@ impl<'a, T: Real> MlpBlock<'a, T> {
         self
     }
 
-    fn check(&self, what: &'static str, rows: ArrayView2<'_, T>) -> Result<()> {
-        check_points(what, self.dimension(), rows)?;
-        check_rows(&self.channels, rows)
+    /// Errors where the record is of another batch, or of a network of other layers.
+    fn check_record(&self, record: &Pass<T>) -> Result<()> {
+        let d = self.dimension();
+        check_record(self, (record.scaled.len() / d, d))?;
+        let architecture = self.mlp.architecture();
+        let layer = self.levels.len() * architecture.width;
+        let of_this = |layers: &[Vec<T>]| {
+            layers.len() == architecture.layers && layers.iter().all(|l| l.len() == layer)
+        };
+        if of_this(&record.values) && of_this(&record.slopes) {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            what: "record's layers",
+            found: record.values.iter().map(Vec::len).collect(),
+            expected: format!("{} of {layer} numbers", architecture.layers),
+        })
     }
 
-    /// The cotangent as slices; an absent one is zeros.
-    fn both<'c>(&self, cotangent: &'c Cotangent<T>) -> Result<[CowArray<'c, T, Ix2>; 2]> {
-        let row = |v: &'c Option<Array2<T>>| match v {
-            Some(v) => {
-                self.check("cotangent", v.view())?;
-                Ok(v.as_standard_layout())
-            }
-            None => Ok(Array2::default((self.levels.len(), self.dimension())).into()),
-        };
-        Ok([row(&cotangent.denoised)?, row(&cotangent.noise)?])
-    }
-
-    fn deltas(&self, record: &Pass<T>, cotangent: &Cotangent<T>) -> Result<Vec<Vec<T>>> {
-        let [denoised, noise] = self.both(cotangent)?;
-        let (Some(denoised), Some(noise)) = (denoised.as_slice(), noise.as_slice()) else {
-            return Ok(Vec::new());
-        };
-        Ok(self.isa.run(Deltas { block: self, pass: record, denoised, noise }))
+    fn pair(&self, cotangent: &Cotangent<T>) -> Result<Pair<T>> {
+        Pair::new(cotangent, (self.levels.len(), self.dimension()))
     }
 
     fn shaped(&self, values: Vec<T>) -> Result<Array2<T>> {
-        shaped(self.levels.len(), self.mlp.architecture().dimension, values)
-    }
-
-    fn dimension(&self) -> usize {
-        self.mlp.architecture().dimension
-    }
-}
-
-fn shaped<T: Real>(rows: usize, columns: usize, values: Vec<T>) -> Result<Array2<T>> {
-    Array2::from_shape_vec((rows, columns), values).map_err(|error| Error::Shape {
-        what: "result",
-        found: vec![rows, columns],
-        expected: error.to_string(),
-    })
-}
-
-impl<T: Real> Levelled<T> for MlpBlock<'_, T> {
-    fn dimension(&self) -> usize {
-        self.dimension()
-    }
-
-    fn channels(&self) -> &[Channel] {
-        &self.channels
-    }
-
-    fn predict(&self, x: ArrayView2<'_, T>) -> Result<Prediction<T>> {
-        Ok(self.forward(x)?.0)
-    }
-
-    fn pull_back(
-        &self,
-        x: ArrayView2<'_, T>,
-        choose: &mut Choose<'_, T>,
-    ) -> Result<(Prediction<T>, Array2<T>)> {
-        let (prediction, record) = self.forward(x)?;
-        let cotangent = choose(&prediction)?;
-        let pulled = self.to_points(&record, &cotangent)?;
-        Ok((prediction, pulled))
+        let (rows, columns) = (self.levels.len(), self.dimension());
+        Array2::from_shape_vec((rows, columns), values).map_err(|error| Error::Shape {
+            what: "result",
+            found: vec![rows, columns],
+            expected: error.to_string(),
+        })
     }
 }
 
 impl<T: Real> Block<T> for MlpBlock<'_, T> {
     type Record = Pass<T>;
 
+    fn dimension(&self) -> usize {
+        self.mlp.architecture().dimension
+    }
+
+    fn channels(&self) -> &[Channel] {
+        &self.channels
+    }
+
     fn forward(&self, x: ArrayView2<'_, T>) -> Result<(Prediction<T>, Pass<T>)> {
-        self.check("x", x)?;
+        check_batch(self, x)?;
         let x = x.as_standard_layout();
         let kernel = Forward { block: self, x: x.as_slice().unwrap_or_default() };
         let (denoised, noise, pass) = self.isa.run(kernel);
@@ -141,7 +115,9 @@ impl<T: Real> Block<T> for MlpBlock<'_, T> {
     }
 
     fn push(&self, record: &Pass<T>, v: ArrayView2<'_, T>) -> Result<Array2<T>> {
-        self.check("v", v)?;
+        self.check_record(record)?;
+        check_shape("v", v, (self.levels.len(), self.dimension()))?;
+        check_finite("v", v)?;
         let v = v.as_standard_layout();
         let kernel = Along { block: self, pass: record, v: v.as_slice().unwrap_or_default() };
         let product = self.shaped(self.isa.run(kernel))?;
@@ -150,34 +126,31 @@ impl<T: Real> Block<T> for MlpBlock<'_, T> {
     }
 
     fn to_points(&self, record: &Pass<T>, cotangent: &Cotangent<T>) -> Result<Array2<T>> {
-        let deltas = self.deltas(record, cotangent)?;
-        let [denoised, noise] = self.both(cotangent)?;
-        let (Some(denoised), Some(noise)) = (denoised.as_slice(), noise.as_slice()) else {
-            return self.shaped(Vec::new());
-        };
-        let kernel = ToPoints { block: self, deltas: &deltas, denoised, noise };
+        self.check_record(record)?;
+        let pair = self.pair(cotangent)?;
+        let deltas = self.isa.run(Deltas { block: self, pass: record, pair: &pair });
+        let kernel = ToPoints { block: self, deltas: &deltas, pair: &pair };
         let pulled = self.shaped(self.isa.run(kernel))?;
         check_finite("pulled-back vector", pulled.view())?;
         Ok(pulled)
     }
 
+    /// Every layer's numbers are chains over the passes, and in each over its rows; the embedding's weights, which are
+    /// multiplied with the same numbers in every pass, one chain over the rows with the passes added first.
     fn to_parameters(
         &self,
         passes: &[(&Pass<T>, &Cotangent<T>)],
         gradient: &mut [T],
     ) -> Result<()> {
-        if gradient.len() != self.mlp.parameters().len() {
-            return Err(Error::Shape {
-                what: "gradient",
-                found: vec![gradient.len()],
-                expected: format!("{} numbers", self.mlp.parameters().len()),
-            });
+        check_parameters("gradient", gradient, self.mlp.parameters().len())?;
+        let mut all = Vec::with_capacity(passes.len());
+        for (record, cotangent) in passes {
+            self.check_record(record)?;
+            let pair = self.pair(cotangent)?;
+            let kernel = Deltas { block: self, pass: record, pair: &pair };
+            all.push((*record, self.isa.run(kernel)));
         }
-        let deltas = passes
-            .iter()
-            .map(|(record, cotangent)| Ok((*record, self.deltas(record, cotangent)?)))
-            .collect::<Result<Vec<_>>>()?;
-        self.isa.run(ToParameters { block: self, passes: &deltas, gradient });
-        Ok(())
+        self.isa.run(ToParameters { block: self, passes: &all, gradient });
+        check_flat("gradient", gradient)
     }
 }

@@ -19,10 +19,11 @@ pub mod reference;
 use ndarray::{Array2, ArrayView2};
 
 use super::head::{Coefficients, Head};
-use super::{Denoiser, Prediction, Tensor, Trainable, trainable};
+use super::trainable::{check_parameters, jacobian_vector, predict, vector_jacobian};
+use super::{Denoiser, Prediction, Tensor, Trainable};
 use crate::arith::{Real, fill_normal};
 use crate::channel::Channel;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub use activation::Activation;
 pub use block::{MlpBlock, Pass};
@@ -195,20 +196,7 @@ impl<T: Real> Trainable<T> for Mlp<T> {
     }
 
     fn set_parameters(&mut self, parameters: &[T]) -> Result<()> {
-        if parameters.len() != self.layout.len() {
-            return Err(Error::Shape {
-                what: "parameters",
-                found: vec![parameters.len()],
-                expected: format!("{} numbers", self.layout.len()),
-            });
-        }
-        if let Some((i, value)) = parameters.iter().enumerate().find(|(_, p)| !p.is_finite()) {
-            return Err(Error::NotFinite {
-                what: "parameters",
-                index: vec![i],
-                value: value.to_f64(),
-            });
-        }
+        check_parameters("parameters", parameters, self.layout.len())?;
         self.parameters.clear();
         self.parameters.extend_from_slice(parameters);
         self.turn();
@@ -222,7 +210,7 @@ impl<T: Real> Denoiser<T> for Mlp<T> {
     }
 
     fn predict(&self, channel: Channel, x: ArrayView2<'_, T>) -> Result<Prediction<T>> {
-        trainable::predict(self, channel, x)
+        predict(self, channel, x)
     }
 
     fn jacobian_vector(
@@ -231,7 +219,7 @@ impl<T: Real> Denoiser<T> for Mlp<T> {
         x: ArrayView2<'_, T>,
         v: ArrayView2<'_, T>,
     ) -> Result<Array2<T>> {
-        trainable::jacobian_vector(self, channel, x, v)
+        jacobian_vector(self, channel, x, v)
     }
 
     fn vector_jacobian(
@@ -240,6 +228,6 @@ impl<T: Real> Denoiser<T> for Mlp<T> {
         x: ArrayView2<'_, T>,
         v: ArrayView2<'_, T>,
     ) -> Result<Array2<T>> {
-        trainable::vector_jacobian(self, channel, x, v)
+        vector_jacobian(self, channel, x, v)
     }
 }

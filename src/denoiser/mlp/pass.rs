@@ -8,6 +8,7 @@
 use super::block::{MlpBlock, Pass};
 use crate::arith::product::{Strided, add_product};
 use crate::arith::{Kernel, MulAdd, Real};
+use crate::denoiser::cotangents::Pair;
 
 /// The first layer's sums before x: the chain from the bias on over the embedding.
 pub struct Base<'b, 'a, T: Real>(pub &'b MlpBlock<'a, T>);
@@ -126,8 +127,7 @@ impl<T: Real> Kernel for Along<'_, '_, T> {
 pub struct Deltas<'b, 'a, T: Real> {
     pub block: &'b MlpBlock<'a, T>,
     pub pass: &'b Pass<T>,
-    pub denoised: &'b [T],
-    pub noise: &'b [T],
+    pub pair: &'b Pair<T>,
 }
 
 impl<T: Real> Kernel for Deltas<'_, '_, T> {
@@ -138,10 +138,10 @@ impl<T: Real> Kernel for Deltas<'_, '_, T> {
         let (block, sizes, mlp) = (self.block, Sizes::of(self.block), self.block.mlp);
         let Sizes { rows, d, width, hidden, .. } = sizes;
         let mut pack = Vec::new();
-        let mut above = self.denoised.to_vec();
+        let mut above = self.pair.denoised.to_vec();
         for (n, level) in block.levels.iter().enumerate() {
             let head = &level.head;
-            for (f, &noise) in above[n * d..(n + 1) * d].iter_mut().zip(&self.noise[n * d..]) {
+            for (f, &noise) in above[n * d..(n + 1) * d].iter_mut().zip(&self.pair.noise[n * d..]) {
                 *f = M::mul_add(head.noise_of_output, noise, head.denoised_of_output * *f);
             }
         }
@@ -166,8 +166,7 @@ impl<T: Real> Kernel for Deltas<'_, '_, T> {
 pub struct ToPoints<'b, 'a, T: Real> {
     pub block: &'b MlpBlock<'a, T>,
     pub deltas: &'b [Vec<T>],
-    pub denoised: &'b [T],
-    pub noise: &'b [T],
+    pub pair: &'b Pair<T>,
 }
 
 impl<T: Real> Kernel for ToPoints<'_, '_, T> {
@@ -182,7 +181,7 @@ impl<T: Real> Kernel for ToPoints<'_, '_, T> {
         add_product::<T, M>(first, weights, &mut pulled, (rows, width, d), &mut Vec::new());
         for (n, level) in block.levels.iter().enumerate() {
             let head = &level.head;
-            let both = self.denoised[n * d..].iter().zip(&self.noise[n * d..]);
+            let both = self.pair.denoised[n * d..].iter().zip(&self.pair.noise[n * d..]);
             for (y, (&denoised, &noise)) in pulled[n * d..(n + 1) * d].iter_mut().zip(both) {
                 let direct = M::mul_add(head.noise_of_x, noise, head.denoised_of_x * denoised);
                 *y = M::mul_add(head.input, *y, direct);

@@ -72,13 +72,11 @@ impl Corruption {
         Ok(Corruption { fraction, kind })
     }
 
-    /// Outliers around a law: from N(m, (spread·R)²·I), m the law's mean and R = √(tr C/d) its root-mean-square
-    /// deviation a coordinate, C the law's covariance. So `spread` is in units of the data's own size.
+    /// Outliers around a law: from N(m, (spread·R)²·I), m the law's mean and R its `deviation`. So `spread` is in units of the data's own size.
     ///
     /// Errors: `Error::Domain` where the law is a single point (R = 0), and as [`Corruption::new`].
     pub fn outliers_of(law: &Mixture, fraction: f64, spread: f64) -> Result<Self> {
-        let trace = law.total_covariance().diag().iter().fold(0.0, |sum, v| sum + v);
-        let deviation = (trace / law.dimension() as f64).sqrt();
+        let deviation = law.deviation();
         if deviation == 0.0 {
             let expected = "a law that is not a single point";
             return Err(Error::Domain { what: "the law's deviation", value: deviation, expected });
