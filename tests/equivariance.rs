@@ -14,10 +14,12 @@ use tweedie::objective::consistency::perturbed;
 use tweedie::objective::{Consistency, Constraint, Strength, Units, Weighting};
 use tweedie::tweedie::Kind;
 
+type Gap<T> = Box<dyn Fn(Channel, ArrayView2<'_, T>) -> Array2<f64>>;
+
 /// A predictor with a bound of |x − a·D̂ − s·ε̂| at each coordinate, from how it makes the two.
 struct Predictor<T: Real> {
     denoiser: Box<dyn Denoiser<T>>,
-    gap: Box<dyn Fn(Channel, ArrayView2<'_, T>) -> Array2<f64>>,
+    gap: Gap<T>,
 }
 
 fn wide<T: Real>(array: &Array2<T>) -> Array2<f64> {
@@ -103,7 +105,11 @@ fn predictors<T: Real>(case: &generators::Case) -> Vec<Predictor<T>> {
 /// With g = x − a·D̂ − s·ε̂ at x and g′ at x′, s·R + a·(D̂′ − D̂) = (x′ − x − s·ω) − g′ + g exactly. x′ is rounded once,
 /// s too; R and the difference of D̂ are sums of three and two numbers, each operation rounded once; the value is
 /// compared through √ of one number's square, which costs three roundings more.
-fn equivariance_is_invariance<T: Real>(case: &generators::Case) -> Result<(), TestCaseError> {
+/// `factor` multiplies s·R: 1, and another number to plant a mistake.
+fn equivariance_is_invariance<T: Real>(
+    case: &generators::Case,
+    factor: f64,
+) -> Result<(), TestCaseError> {
     let channel = case.channel();
     let (a, s) = (channel.a(), channel.s());
     let x = case.points(3).mapv(T::from_f64);
@@ -161,7 +167,7 @@ fn equivariance_is_invariance<T: Real>(case: &generators::Case) -> Result<(), Te
                 // A square below the smallest number is lost: its root is at most this.
                 let lost = (s + a) * 1.5 * T::TINY.sqrt();
                 let bound = gap_here[at] + gap_there[at] + rounding + lost;
-                let found = (s * r - a * difference).abs();
+                let found = (factor * s * r - a * difference).abs();
                 prop_assert!(
                     found <= bound || !bound.is_finite(),
                     "s·|R| = {}, a·|ΔD| = {}, bound {bound:e}, {channel:?}",
@@ -179,7 +185,28 @@ proptest! {
 
     #[test]
     fn equivariance_of_noise_is_invariance_of_data(case in generators::cases(6, 5)) {
-        equivariance_is_invariance::<f64>(&case)?;
-        equivariance_is_invariance::<f32>(&case)?;
+        equivariance_is_invariance::<f64>(&case, 1.0)?;
+        equivariance_is_invariance::<f32>(&case, 1.0)?;
+    }
+}
+
+#[test]
+fn a_wrong_factor_is_caught() {
+    for kind in [generators::Kind::Isotropic, generators::Kind::Diagonal, generators::Kind::Full] {
+        let case = generators::Case {
+            kind,
+            size: generators::Size::Ordinary,
+            place: generators::Place::Typical,
+            dimension: 3,
+            components: 4,
+            offset: 0.0,
+            equal: false,
+            a: 0.8,
+            s: 0.5,
+            seed: 1,
+        };
+        assert!(equivariance_is_invariance::<f64>(&case, 1.0).is_ok());
+        assert!(equivariance_is_invariance::<f64>(&case, 1.0 + 1e-9).is_err(), "{kind:?}, f64");
+        assert!(equivariance_is_invariance::<f32>(&case, 1.001).is_err(), "{kind:?}, f32");
     }
 }
