@@ -1,14 +1,16 @@
 //! The mixture-parametrised denoiser against its definition in dual numbers, within the rounding of its own operations.
 
+mod draws;
 mod mixture_formulas;
 mod scalars;
 
+use draws::{normals, uniforms};
 use mixture_formulas::{Case, Formulas, Slip, definition, formulas};
 use ndarray::Array2;
 use proptest::prelude::*;
 use scalars::{Ball, Dd, Dual, Scalar, count_the_judge};
 use tweedie::Error;
-use tweedie::arith::{Real, fill_normal, fill_uniform};
+use tweedie::arith::Real;
 use tweedie::channel::Channel;
 use tweedie::denoiser::{Block, Cotangent, MixtureDenoiser, Trainable, Variances};
 
@@ -69,18 +71,6 @@ fn plans(largest_dimension: usize, most_components: usize) -> impl Strategy<Valu
             seed,
         },
     )
-}
-
-fn normals(seed: u64, stream: u64, n: usize) -> Vec<f64> {
-    let mut out = vec![0.0; n];
-    fill_normal(seed, stream, 0, &mut out);
-    out
-}
-
-fn uniforms(seed: u64, stream: u64, n: usize) -> Vec<f64> {
-    let mut out = vec![0.0; n];
-    fill_uniform(seed, stream, 0, &mut out);
-    out
 }
 
 impl Plan {

@@ -82,11 +82,16 @@ fn closed_form(design: &Design, penalty: Penalty) -> (Array2<f64>, f64) {
     (exact, gamma(12) * norm(&sizes))
 }
 
+fn size(vector: &Array1<f64>) -> f64 {
+    vector.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
 fn norm(matrix: &Array2<f64>) -> f64 {
     matrix.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
-fn solution(design: &Design, penalty: Penalty) -> Solution {
+/// The sample's solution, and what its M and N can be off from the law's, each, in the Frobenius norm.
+fn solution(design: &Design, penalty: Penalty) -> (Solution, f64) {
     let channel = Channel::new(A, S).unwrap();
     let (clean, noise, omega) = (design.clean.view(), design.noise.view(), design.omega.view());
     let of_sample = normal_equations(channel, clean, noise, omega, penalty).unwrap();
@@ -100,7 +105,7 @@ fn solution(design: &Design, penalty: Penalty) -> Solution {
     assert!(norm(&(&of_sample.right - &of_law.right)) <= scale);
     assert_eq!(of_sample.mean_clean, design.mean);
     assert_eq!(of_sample.mean_noised, &design.mean * A);
-    of_sample.solve().unwrap()
+    (of_sample.solve().unwrap(), scale)
 }
 
 #[test]
@@ -108,19 +113,19 @@ fn exact_moments_give_the_optimum() {
     for deviations in [[2.0, 1.0, 0.5, 4.0], [2.0, 1.0, 0.0, 0.0], [0.0; 4]] {
         let design = design(deviations);
         for penalty in penalties(0.5).into_iter().chain(penalties(0.0)) {
-            let found = solution(&design, penalty);
+            let (found, scale) = solution(&design, penalty);
             let (exact, rounding) = closed_form(&design, penalty);
             let off = norm(&(&found.matrix - &exact));
-            // M and N may be off by two roundings (see `solution`): that moves A by as much over the smallest
-            // eigenvalue, s² at least.
-            let moved = gamma(2) * (found.condition + 1.0) * (1.0 + norm(&exact)) * 4.0;
+            // (N + n)(M + m)⁻¹ − N·M⁻¹ = (n − A·m)(M + m)⁻¹, and M's smallest eigenvalue is s² at least.
+            let moved = scale * (1.0 + norm(&exact)) / (S * S - scale);
             let allowed = found.distance.unwrap() + rounding + moved;
             assert!(off <= allowed, "{penalty:?}: {off:e} {allowed:e}");
             assert!(allowed < 1e-12, "{allowed:e}");
             assert_eq!(found.rank, 4);
-            // c = m − a·A·m.
+            // c = m − a·A·m: what A is off by, and a product of four terms and a sum, here and there.
             let offset = &design.mean - &exact.dot(&(&design.mean * A));
-            let slack = (allowed + gamma(8) * norm(&exact)) * A * 16.0 + gamma(4) * 16.0;
+            let mean = size(&design.mean);
+            let slack = allowed * A * mean + 2.0 * gamma(6) * (1.0 + A * norm(&exact)) * mean;
             assert!((&found.offset - &offset).iter().all(|x| x.abs() <= slack));
         }
     }
@@ -131,7 +136,7 @@ fn exact_moments_give_the_optimum() {
 fn on_the_kernel_only_equivariance_vanishes() {
     let design = design([2.0, 1.0, 0.0, 0.0]);
     let weight = 0.5;
-    let [equivariance, invariance, ..] = penalties(weight).map(|p| solution(&design, p));
+    let [equivariance, invariance, ..] = penalties(weight).map(|p| solution(&design, p).0);
     let extra = weight * TAU * TAU;
     for j in 2..4 {
         let u = design.q.column(j).to_owned();
@@ -169,11 +174,15 @@ fn the_loss_as_defined_is_least_there() {
     let design = design([2.0, 1.0, 0.5, 0.0]);
     let steps = Steps::new(vec![Channel::new(A, S).unwrap()]).unwrap();
     for penalty in penalties(0.75) {
-        let found = solution(&design, penalty);
+        let found = solution(&design, penalty).0;
         let mut model = AffineLevels::<f64>::zeros(steps.clone(), 4).unwrap();
         model.set_level(0, found.matrix.view(), found.offset.view()).unwrap();
         let best = model.parameters().to_vec();
-        let (least, size) = loss(&design, &model, penalty);
+        let (least, size_of_loss) = loss(&design, &model, penalty);
+        // ∂L/∂A = 2(a/s)²·{A·M − N + (A·x̄ + c − x̄₀)x̄ᵀ} and ∂L/∂c = 2(a/s)²·(A·x̄ + c − x̄₀): the residual, and c's rounding.
+        let mean = size(&design.mean);
+        let of_offset = gamma(6) * (1.0 + A * norm(&found.matrix)) * mean;
+        let slope = 2.0 * (A / S).powi(2) * (found.residual + of_offset * (1.0 + A * mean));
         for at in 0..best.len() {
             let mut moved = |h: f64| {
                 let mut theta = best.clone();
@@ -183,11 +192,10 @@ fn the_loss_as_defined_is_least_there() {
             };
             let h = 0.25;
             let (up, down) = (moved(h), moved(-h));
-            // Each loss: sixteen samples, four coordinates, and predictions of a few dozen roundings of their terms;
-            // the solution's own distance moves the vertex.
+            // A term of a loss passes at most 2 roundings to x, 10 to a prediction, 4 to a difference and its square,
+            // 128 in the two sums over sixteen samples of four and 3 to the mean.
             let curvature = up + down - 2.0 * least;
-            let rounding =
-                gamma(200) * size * 4.0 + 2.0 * curvature / h * 16.0 * found.distance.unwrap();
+            let rounding = 2.0 * gamma(147) * size_of_loss + 2.0 * h * slope;
             assert!(
                 (up - down).abs() <= rounding,
                 "{penalty:?} {at}: {:e} {rounding:e}",
@@ -212,9 +220,12 @@ fn singular_equations_have_the_least_solution() {
     // Both samples are reproduced: D̂(x_n) = x₀_n.
     let x = &clean * A + &noise * S;
     let denoised = x.dot(&found.matrix.t()) + &found.offset;
-    // The residual over the one eigenvalue, times ‖x − mean‖, and the product's own rounding.
+    // The residual over the one eigenvalue, times ‖x − mean‖; and six roundings of a product's terms and the offset's, here
+    // and there.
     let eigenvalue = equations.left.diag().sum();
-    let allowed = found.residual / eigenvalue * 4.0 + gamma(8) * 40.0 * (1.0 + norm(&found.matrix));
+    let apart = norm(&(&x - &equations.mean_noised));
+    let terms = norm(&x) * norm(&found.matrix) + norm(&clean);
+    let allowed = found.residual / eigenvalue * apart + 2.0 * gamma(6) * terms;
     assert!((&denoised - &clean).iter().all(|x| x.abs() <= allowed));
     let equal = arr2(&[[1.0, 2.0], [1.0, 2.0]]);
     let none = normal_equations(channel, equal.view(), equal.view(), equal.view(), nothing)

@@ -4,9 +4,12 @@
 //! generator, so a case that fails is reproduced by the line that proptest prints.
 #![allow(dead_code)]
 
+#[path = "../draws/mod.rs"]
+mod draws;
+
+use draws::{normals, uniforms};
 use ndarray::{Array2, Array3};
 use proptest::prelude::*;
-use tweedie::arith::{fill_normal, fill_uniform};
 use tweedie::channel::Channel;
 use tweedie::law::{Covariance, Mixture};
 
@@ -86,18 +89,6 @@ pub fn cases(largest_dimension: usize, most_components: usize) -> impl Strategy<
             seed,
         },
     )
-}
-
-fn normals(seed: u64, stream: u64, n: usize) -> Vec<f64> {
-    let mut out = vec![0.0; n];
-    fill_normal(seed, stream, 0, &mut out);
-    out
-}
-
-fn uniforms(seed: u64, stream: u64, n: usize) -> Vec<f64> {
-    let mut out = vec![0.0; n];
-    fill_uniform(seed, stream, 0, &mut out);
-    out
 }
 
 impl Case {
