@@ -9,7 +9,7 @@
 //! Q = ε̂(x′) − ε̂(x). In every parametrisation both terms are the noise loss times one factor that depends on the level
 //! alone, so that w and P change how levels are weighed against each other and never what is best at one level.
 //!
-//! Gradients are with respect to the predictions: a [`Cotangent`](crate::denoiser::Cotangent), which a model pulls
+//! Gradients are with respect to the predictions: a [`Cotangent`], which a model pulls
 //! back to its parameters. Source: "Why Adversarially Train Diffusion Models?" (ICLR 2026).
 //!
 //! Floor 4. Uses `arith`, `channel`, `denoiser`, `error`, `tweedie`. Spec: E1, T3, T4.
