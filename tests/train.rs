@@ -110,6 +110,11 @@ fn bad_configurations_are_refused_in_one_line() {
         ("[objective]\nconstraint = \"equivariance\"\nlambda = -0.3", "lambda"),
         ("[objective]\nconstraint = \"equivariance\"\n[perturbation]\nkind = \"fgms\"", "fgms"),
         ("[objective]\nparametrisation = \"x0\"", "x0"),
+        (
+            "[objective]\nconstraint = \"equivariance\"\n[perturbation]\nkind = \"pgd\"\nrestarts = 0",
+            "restarts",
+        ),
+        ("[perturbation]\nrestarts = 256", "restarts"),
         ("[optimizer]\nbeta1 = 1.0", "beta1"),
         ("[optimizer]\nlearning_rate = nan", "learning_rate"),
         ("[channel]\nschedule = \"ddmp\"", "ddmp"),

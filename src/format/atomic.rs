@@ -1,6 +1,6 @@
 //! A file is written whole or not at all.
 //!
-//! Floor 1. Uses `error`.
+//! Floor 0. Uses `error`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};

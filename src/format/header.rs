@@ -1,6 +1,6 @@
 //! The header of a `.npy` file: magic, version, and a Python dictionary of which only one shape is legal.
 //!
-//! Floor 1. Uses `arith` (the name of a scalar). The grammar is that of `numpy.lib.format`, versions 1 to 3:
+//! Floor 0. Uses `arith` (the name of a scalar). The grammar is that of `numpy.lib.format`, versions 1 to 3:
 //! `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }`, keys in any order, padded with spaces.
 
 use crate::arith::real::Real;

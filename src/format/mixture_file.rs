@@ -1,6 +1,6 @@
 //! A mixture as a JSON file: what it looks like, and that its numbers are finite and their lists fit.
 //!
-//! Floor 1. Uses `error`. What the numbers mean (weights that sum to one, covariances that are
+//! Floor 0. Uses `error`. What the numbers mean (weights that sum to one, covariances that are
 //! semidefinite) is checked by `law`.
 //!
 //! ```json

@@ -1,6 +1,6 @@
 //! Files: arrays in NumPy's formats, mixtures as JSON, and how a file is written whole or not at all.
 //!
-//! Floor 1. Uses `error` and `arith` (the two scalars); knows nothing of laws: what a mixture's numbers
+//! Floor 0. Uses `error` and `arith` (the two scalars); knows nothing of laws: what a mixture's numbers
 //! must satisfy beyond shape and finiteness is the business of `law`.
 //!
 //! Whatever the bytes, reading returns a value or one line that says which file, what is wrong with it

@@ -1,6 +1,6 @@
 //! Arrays in NumPy's `.npy` format: f32 and f64, little-endian, row- or column-major, versions 1 to 3.
 //!
-//! Floor 1. Uses `error` and `arith` (the scalars). Source: the format's definition in
+//! Floor 0. Uses `error` and `arith` (the scalars). Source: the format's definition in
 //! `numpy.lib.format`. Everything else that the format can hold (big-endian, integers, objects, structures)
 //! is refused by name. The shape in the header must account for every byte of the file, so that nothing
 //! is allocated that the file does not hold.

@@ -1,6 +1,6 @@
 //! Several named arrays in one file: NumPy's `.npz`, a ZIP archive with one `.npy` file an array.
 //!
-//! Floor 1. Uses `error` and `arith` (the scalars). Read: members stored or deflated, as `numpy.savez` and
+//! Floor 0. Uses `error` and `arith` (the scalars). Read: members stored or deflated, as `numpy.savez` and
 //! `numpy.savez_compressed` write them. Written: stored, in the order given, without a date.
 
 use std::collections::HashSet;

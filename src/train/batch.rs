@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use ndarray::{Array2, Axis};
 
-use super::plan::{Plan, Source};
+use super::plan::Plan;
 use crate::arith::{Real, fill_normal, uniform_index};
 use crate::channel::Channel;
 use crate::denoiser::Trainable;
@@ -94,16 +94,15 @@ impl<T: Real> Rows<T> {
         n: usize,
     ) -> Result<Self> {
         let seed = plan.config.seed;
-        let clean = match &plan.source {
-            Source::Law(law) => law.sample_rows(seed, step, first, n)?.points,
-            Source::Set(points) => {
-                let stream = Purpose::Point.stream(step);
-                let count = points.nrows() as u64;
-                let chosen: Vec<usize> = (first..first + n as u64)
-                    .map(|row| uniform_index(seed, stream, row, count) as usize)
-                    .collect();
-                points.select(Axis(0), &chosen)
-            }
+        let clean = if plan.set {
+            let points = plan.trained.means();
+            let (stream, count) = (Purpose::Point.stream(step), points.nrows() as u64);
+            let chosen: Vec<usize> = (first..first + n as u64)
+                .map(|row| uniform_index(seed, stream, row, count) as usize)
+                .collect();
+            points.select(Axis(0), &chosen)
+        } else {
+            plan.trained.sample_rows(seed, step, first, n)?.points
         };
         let d = clean.ncols();
         let count = table.channels.len() as u64;

@@ -1,10 +1,10 @@
 //! A configuration made ready: names become values, what was left out is filled in, and everything is checked once.
 //!
-//! Floor 5. Uses `arith`, `attack`, `channel`, `error`, `format`, `law`, `objective`, `tweedie`. Spec: E, notation.
+//! Floor 5. Uses `arith`, `attack`, `channel`, `denoiser`, `error`, `format`, `law`, `objective`, `tweedie`. Spec: E, notation.
 
 use std::path::Path;
 
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 
 use super::batch::Purpose;
 use super::config::Config;
@@ -26,15 +26,6 @@ use crate::objective::{Consistency, Matching, Radius, Strength, Weighting};
 const MOST_ROWS: usize = 1 << 22;
 /// The random stream of a training set, and of its corruption. Steps use streams below 2⁵⁶.
 const SET_STREAM: u64 = (1 << 54) - 1;
-
-/// What rows are drawn from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// Fresh draws of a law.
-    Law(Mixture),
-    /// One of these points (n×d), all alike.
-    Set(Array2<f64>),
-}
 
 /// How ω is found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,8 +58,8 @@ pub struct Plan {
     pub clean: Mixture,
     /// The law of the rows: the clean one, what corruption makes of it, or point masses at the training set.
     pub trained: Mixture,
-    /// What rows are drawn from.
-    pub source: Source,
+    /// Whether rows are drawn from a training set, the means of `trained`, by index; otherwise they are fresh draws.
+    pub set: bool,
     /// The levels.
     pub steps: Steps,
     /// The first term.
@@ -98,7 +89,8 @@ impl Plan {
         (config.data.range, config.model.sigma_data) = (Some(range), Some(sigma_data));
         config.perturbation.offset = Some(offset);
 
-        let (source, trained) = source(&config, &clean, range)?;
+        let trained = trained_law(&config, &clean, range)?;
+        let set = config.data.samples > 0;
         let steps = Steps::by_name(&config.channel.schedule, config.channel.levels)?;
         let objective = &config.objective;
         let matching = Matching {
@@ -128,7 +120,7 @@ impl Plan {
             config,
             clean,
             trained,
-            source,
+            set,
             steps,
             matching,
             exact_target,
@@ -241,10 +233,7 @@ fn constrained(config: &Config, offset: f64) -> Result<Option<Constrained>> {
             restarts,
             keep,
             inner,
-            units: match consistency.units {
-                crate::objective::Units::Noise => crate::attack::Units::Noise,
-                _ => crate::attack::Units::Input,
-            },
+            units: consistency.units,
         })
     };
     let perturb = match p.kind.as_str() {
@@ -256,8 +245,10 @@ fn constrained(config: &Config, offset: f64) -> Result<Option<Constrained>> {
             other => return unknown("shape", other, "box, ball, sphere, gaussian"),
         }),
         "fgsm" => Perturb::Attack(attack(1, 1, Keep::Last)?),
-        "pgd" if p.restarts > 1 => Perturb::Attack(attack(p.steps, p.restarts, Keep::Best)?),
-        "pgd" => Perturb::Attack(attack(p.steps, 1, Keep::Last)?),
+        "pgd" => {
+            let keep = if p.restarts > 1 { Keep::Best } else { Keep::Last };
+            Perturb::Attack(attack(p.steps, p.restarts, keep)?)
+        }
         other => return unknown("perturbation kind", other, "random, fgsm, pgd"),
     };
     let radius = Radius::new(p.radius, p.power, offset)?;
@@ -319,16 +310,15 @@ fn clean_law(config: &Config) -> Result<Mixture> {
     }
 }
 
-/// What rows are drawn from, and the law of that.
-fn source(config: &Config, clean: &Mixture, range: f64) -> Result<(Source, Mixture)> {
+/// The law of the rows.
+fn trained_law(config: &Config, clean: &Mixture, range: f64) -> Result<Mixture> {
     let data = &config.data;
     let corruption = corruption(config, clean, range)?;
     if data.samples == 0 {
-        let law = match &corruption {
-            None => clean.clone(),
-            Some(corruption) => corruption.law(clean)?,
+        return match &corruption {
+            None => Ok(clean.clone()),
+            Some(corruption) => corruption.law(clean),
         };
-        return Ok((Source::Law(law.clone()), law));
     }
     if data.samples > MOST_ROWS {
         return Err(Error::Domain {
@@ -342,8 +332,7 @@ fn source(config: &Config, clean: &Mixture, range: f64) -> Result<(Source, Mixtu
         None => drawn,
         Some(corruption) => corruption.corrupt(drawn.view(), config.seed, SET_STREAM)?.points,
     };
-    let law = Mixture::point_masses(points.clone())?;
-    Ok((Source::Set(points), law))
+    Mixture::point_masses(points)
 }
 
 fn corruption(config: &Config, clean: &Mixture, range: f64) -> Result<Option<Corruption>> {
