@@ -96,6 +96,13 @@ fn a_model_is_sampled_attacked_and_compared() {
     let told = works(&dir, "train --config run.toml --out run");
     assert!(told.contains("parameters 626") && told.contains("report.html"), "{told}");
     let report = fs::read_to_string(dir.join("run/report.html")).expect("a report");
+    // A curve a level: two levels of one label would be one curve that jumps.
+    let figure = fs::read_to_string(dir.join("run/figures/error-by-step.csv")).expect("a figure");
+    let curves: std::collections::BTreeSet<&str> = figure
+        .lines()
+        .filter_map(|line| line.split(',').find(|cell| cell.contains("σ = ")))
+        .collect();
+    assert_eq!(curves.len(), 8, "{figure}");
     for part in ["<svg", "E‖D̂ − D*‖²", "constraint = &quot;equivariance&quot;", "matching"]
     {
         assert!(report.contains(part), "{part} is not in the report");

@@ -86,21 +86,24 @@ fn losses(metrics: &[Vec<f64>]) -> Figure {
     figure
 }
 
+/// σ = s/a of a row of the errors: it tells levels apart where s is near 1 for many.
+fn sigma(row: &[f64]) -> f64 {
+    row[2] / row[1]
+}
+
 fn progress(errors: &[Vec<f64>]) -> Figure {
-    let mut curves: Vec<(String, Vec<[f64; 2]>)> = Vec::new();
-    for row in errors {
-        let label = format!("s = {}", number_unicode(row[2]));
-        match curves.iter_mut().find(|(name, _)| *name == label) {
-            Some((_, points)) => points.push([row[0], row[3]]),
-            None => curves.push((label, vec![[row[0], row[3]]])),
-        }
-    }
     let figure = Figure::new("error-by-step", "Error against the exact denoiser by step")
-        .caption("E‖D̂ − D*‖² of the averaged weights at a few levels, the same points each time.")
+        .caption("E‖D̂ − D*‖² of the averaged weights at a few levels σ = s/a, the same points each time.")
         .axes(Axis::linear("step"), Axis::log("E‖D̂ − D*‖²"));
-    curves
-        .into_iter()
-        .fold(figure, |figure, (label, points)| figure.layer(Layer::line(label, points)))
+    // Every measurement has the levels of the first, in their order.
+    let first = errors.first().map_or(0.0, |row| row[0]);
+    let levels = errors.iter().filter(|row| row[0] == first).count();
+    (0..levels).fold(figure, |figure, level| {
+        let rows: Vec<&Vec<f64>> = errors.iter().skip(level).step_by(levels).collect();
+        let label =
+            rows.first().map_or(String::new(), |row| format!("σ = {}", number_unicode(sigma(row))));
+        figure.layer(Layer::line(label, rows.iter().map(|row| [row[0], row[3]]).collect()))
+    })
 }
 
 fn by_level(errors: &[Vec<f64>]) -> Figure {
@@ -110,16 +113,16 @@ fn by_level(errors: &[Vec<f64>]) -> Figure {
         .iter()
         .map(|row| {
             let width = DEVIATIONS * row[4];
-            [row[2], row[3], (row[3] - width).max(0.0), row[3] + width]
+            [sigma(row), row[3], (row[3] - width).max(0.0), row[3] + width]
         })
         .collect();
-    let floor = rows.iter().map(|row| [row[2], row[5]]).collect();
+    let floor = rows.iter().map(|row| [sigma(row), row[5]]).collect();
     Figure::new("error-by-level", "Error against the exact denoiser by level")
-        .caption(
-            "E‖D̂ − D*‖² at the end, with an interval that misses with probability below 10⁻⁵, beside the floor \
-             E tr Σ_post that no denoiser's loss goes below (T4).",
-        )
-        .axes(Axis::log("s, the noise's deviation"), Axis::log("squared error"))
+        .caption(format!(
+            "E‖D̂ − D*‖² at the end and {DEVIATIONS} standard errors to both sides, beside the floor E tr Σ_post that no \
+             denoiser's loss goes below (T4)."
+        ))
+        .axes(Axis::log("σ = s/a"), Axis::log("squared error"))
         .layer(Layer::line("floor", floor))
         .layer(Layer::errorbars("error", bars))
 }

@@ -12,7 +12,8 @@ use crate::law::Mixture;
 
 /// Levels of a measurement, evenly spaced in the table.
 pub const LEVELS: usize = 8;
-/// The half width of an interval in standard errors: a normal mean leaves it with probability 1e-6 on either side.
+/// The half width of an interval in standard errors: a mean that is normal leaves it with probability 1e-6 on either side.
+/// For few points, or errors of heavy tails, it is only near normal.
 pub const DEVIATIONS: f64 = 4.75;
 /// The random stream of the points; a run's own streams lie elsewhere.
 const STREAM: u64 = (1 << 54) - 2;
