@@ -123,7 +123,8 @@ Proof.
   rewrite (mean_ext n d c mu P a x (fun i => (q k - mu i k) * (q k - mu i k))
     (fun i => (q k * q k + (-2 * q k) * mu i k) + dot d (e_ k) (mu i) * dot d (e_ k) (mu i))).
   2: intros; rewrite !dot_e by assumption; ring.
-  rewrite !(mean_plus n d c mu P a), (mean_scal n d c mu P a), (mean_const n d c mu Sg P a s M). ring.
+  rewrite !(mean_plus n d c mu P a), (mean_scal n d c mu P a x (-2 * q k) (fun i => mu i k)),
+    (mean_const n d c mu Sg P a s M x (q k * q k)). ring.
 Qed.
 
 (* Under any linear average over x, such as the integral against the density. *)
@@ -161,7 +162,8 @@ Proof.
     generalize (cauchy_schwarz v (fun k => mu i k - z k)) (ball i Hi) (dot_nonneg d v). intros Hcs Hb Hv.
     rewrite dot_minus_r in Hcs. fold b in Hcs.
     apply (Rmult_le_compat_l _ _ _ Hv) in Hb. simpl. lra. }
-  rewrite (mean_plus n d c mu P a), (mean_scal n d c mu P a), (mean_const n d c mu Sg P a s M), E in H.
+  rewrite (mean_plus n d c mu P a), (mean_scal n d c mu P a x (-1) (fun i => (dot d v (mu i) - b) ^ 2)),
+    (mean_const n d c mu Sg P a s M x (R0 ^ 2 * dot d v v)), E in H.
   generalize (pow2_ge_0 (e - b)). lra.
 Qed.
 
