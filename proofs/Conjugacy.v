@@ -83,12 +83,16 @@ Theorem posterior_precision u j : (j < r)%nat ->
   /\ forall k, s ^ 2 * app d square (app d P u) k = app r B t k.
 Proof.
   intros Hj t. split.
-  - rewrite (app_ext d transpose u (fun k => a ^ 2 * app d square (app d P u) k + s ^ 2 * app d P u k))
-      by (intros; now rewrite HP).
-    rewrite app_plus, !app_scal. unfold t.
-    rewrite (app_ext d transpose _ (fun k => s ^ 2 * app d square (app d P u) k))
-      by (intros; now rewrite app_scal, app_square).
-    rewrite app_scal. field. lra.
+  - assert (E1 : app d transpose u j = a ^ 2 * app d transpose (app d square (app d P u)) j
+      + s ^ 2 * app d transpose (app d P u) j).
+    { rewrite (app_ext d transpose u (fun k => a ^ 2 * app d square (app d P u) k + s ^ 2 * app d P u k) j)
+        by (intros; now rewrite HP).
+      now rewrite app_plus, !app_scal. }
+    assert (E2 : app d transpose (app r B t) j = s ^ 2 * app d transpose (app d square (app d P u)) j).
+    { rewrite (app_ext d transpose (app r B t) (fun k => s ^ 2 * app d square (app d P u) k) j)
+        by (intros; unfold t; now rewrite app_scal, app_square).
+      now rewrite app_scal. }
+    rewrite E1, E2. unfold t. field. lra.
   - intros k. unfold t. now rewrite app_scal, app_square.
 Qed.
 
@@ -115,8 +119,8 @@ Definition mass (Int : (vec -> R) -> R) : R := Int (fun e => exp (- post e / 2))
 Lemma joint_mass Int x : integral Int ->
   Int (fun z => exp (- energy z x / 2)) = exp (- dot d (off x) (app d P (off x)) / 2) * mass Int.
 Proof.
-  intros I. unfold mass. rewrite <- (int_shift _ I (zhat x)), <- (int_scal _ I). apply (int_ext _ I). intros z.
-  rewrite conjugacy, <- exp_plus. f_equal. field.
+  intros I. unfold mass. rewrite <- (int_shift _ I (zhat x) (fun e : vec => exp (- post e / 2))), <- (int_scal _ I). apply (int_ext _ I). intros z.
+  rewrite conjugacy, <- exp_plus. f_equal. lra.
 Qed.
 
 Theorem posterior_mean_component Int x k : integral Int -> (k < d)%nat ->
@@ -154,7 +158,7 @@ Proof.
   assert (HP : forall i, (i < n)%nat -> forall v k, (k < d)%nat ->
     a ^ 2 * app d (square r (B i)) (app d (P i) v) k + s ^ 2 * app d (P i) v k = v k).
   { intros i Hi v l Hl. exact (inverse n d c Sg P a s M i v l Hi Hl). }
-  unfold D, mean, wmean. f_equal; [|f_equal]; apply rsum_ext; intros i Hi.
+  unfold D, mean, wmean. f_equal; apply rsum_ext; intros i Hi.
   - rewrite (posterior_mean_component d r (mu i) (B i) (P i) a s Hs (HP i Hi)) by assumption.
     rewrite (joint_mass d r (mu i) (B i) (P i) a s Hs (HP i Hi)) by assumption.
     rewrite (posterior_center d r (mu i) (B i) (P i) a). unfold term, c, center, form, pull, offset, off, Sg. ring.
