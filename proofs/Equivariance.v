@@ -1,4 +1,4 @@
-(* E1 to E4: what equivariance is, the affine optima with and without it, and the affine adversary.
+(* E1 to E3: what equivariance is, and the affine optima with and without it.
 
    E1. residual: for any prediction D and its noise prediction (x - a D)/s,
        R(x, w) = noise(x + s w) - noise(x) - w = -(a/s)(D(x + s w) - D(x)). input_units: where D is linear of slope g
@@ -9,11 +9,8 @@
        invariant_optimum: where W A*_i = a C_i, or a C_i + lambda tau2 (s^2/a) e_i, the loss of A is that of A* plus the
        sum of (A_i - A*_i) . W (A_i - A*_i) >= 0, and equal only for A = A*. equivariant_kernel, invariant_kernel,
        equivariant_gain, invariant_gain: on u with C u = 0 and with C u = g u. equivariant_limit, invariant_limit:
-       as lambda grows the gains tend to 0 and 1/a. That W has an inverse is not proven: A* is given.
-   E4. vertex: a function on the box [-r, r]^d that is convex in each coordinate is at most its value at some vertex.
-       spectral, spectral_attained: where |B w|^2 = sum sg_j (v_j . w)^2 with v orthonormal and sg_j <= L, it is at most
-       L r^2, and is that at r v_j with sg_j = L. line_adversary: the box of radius sqrt 3 r has variance r^2. *)
-Require Import Reals Lra Lia FunctionalExtensionality.
+       as lambda grows the gains tend to 0 and 1/a. That W has an inverse is not proven: A* is given. *)
+Require Import Reals Lra Lia.
 From Coquelicot Require Import Coquelicot.
 From Tweedie Require Import Sums Tweedie.
 Open Scope R_scope.

@@ -1,7 +1,7 @@
 (* T3, T4 and T6: the four predictions, the decomposition of the loss, and the Lipschitz constant.
 
    T3. round_trips: with x = a D + s E, S = -E/s and v = a E - s D each of denoised D, noise E, score S and velocity v
-       gives back the others. conversions_*: the factor that each conversion multiplies an error by.
+       gives back the others. conditions: the factor that each conversion multiplies an error by.
    T4. decomposition: for a finite law (point masses), at every x and for every prediction q,
        E[|q - x0|^2 | x] = |q - D(x)|^2 + tr Cov[x0 | x]. decomposition_mean: the same under every average over x.
        noise_loss: the loss in noise prediction is a^2/s^2 times it, pointwise.

@@ -9,7 +9,7 @@
      tweedie_direction, tweedie   a D(x) = x + s^2 grad ln p(x), along every direction and coordinate by coordinate;
      noise_score                  E[eps | x] = -s grad ln p(x);
      jacobian                     the derivative of D along v, read along u, is (a/s^2) Cov(u, v);
-     score_jacobian               that of a^2-free form: v + s^2 d(grad ln p) = (a^2/s^2) Cov(u, v);
+     score_jacobian               u . v + s^2 u . (derivative of grad ln p along v) = (a^2/s^2) Cov(u, v);
      cov_symmetric, cov_psd       the posterior covariance is symmetric and positive semidefinite;
      denoiser_monotone            (x' - x) . (D(x') - D(x)) >= 0: on the line D does not decrease. *)
 Require Import Reals Lra Lia.
