@@ -5,9 +5,9 @@ PYTHON := $(VENV)/bin/python
 QUANTITIES := log_density,score,denoiser,noise,covariance,responsibilities
 EVAL := target/release/tweedie eval --bound --quantity $(QUANTITIES)
 
-.PHONY: check format lint test judge examples lapack tools
+.PHONY: check format lint test judge examples lapack proofs tools
 
-check: format lint test judge examples lapack
+check: format lint test judge examples lapack proofs
 
 format:
 	cargo fmt --all --check
@@ -38,6 +38,10 @@ examples: $(VENV)/ready
 # The factorisation against LAPACK, on the system's OpenBLAS.
 lapack: tools
 	cargo test --release --features lapack --test eigen
+
+# The theorems, checked by Coq.
+proofs:
+	$(MAKE) -C proofs
 
 tools:
 	dpkg -s libopenblas-dev pkg-config >/dev/null 2>&1 || (apt-get update -q && apt-get install -y -q --no-install-recommends libopenblas-dev pkg-config)

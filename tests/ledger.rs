@@ -123,6 +123,68 @@ fn check_link(entry: &Entry, field: &str, link: &str, problems: &mut Vec<String>
     }
 }
 
+/// A Coq source without its comments, which nest.
+fn without_comments(text: &str) -> String {
+    let (mut kept, mut depth, mut rest) = (String::new(), 0_usize, text);
+    while let Some(c) = rest.chars().next() {
+        let mark = if rest.starts_with("(*") || rest.starts_with("*)") { 2 } else { c.len_utf8() };
+        if rest.starts_with("(*") {
+            depth += 1;
+        } else if rest.starts_with("*)") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 {
+            kept.push(c);
+        }
+        rest = &rest[mark..];
+    }
+    kept
+}
+
+/// What would leave a step of a Coq source unproven.
+const UNPROVEN: [&str; 5] = ["Admitted", "Axiom", "Parameter", "Conjecture", "admit"];
+
+/// Problems of a link to a theorem, in the text of its file.
+fn proof_problems(id: &str, file: &str, name: &str, text: &str) -> Vec<String> {
+    let code = without_comments(text);
+    let words: Vec<&str> =
+        code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '\'')).collect();
+    let mut problems = Vec::new();
+    let stated = code.lines().any(|line| {
+        let after = line.strip_prefix("Theorem ").or_else(|| line.strip_prefix("Corollary "));
+        after.and_then(|rest| rest.split([' ', ':']).next()) == Some(name)
+    });
+    if !stated {
+        problems.push(format!("{id}: no theorem {name} in {file}"));
+    }
+    for word in UNPROVEN.iter().filter(|word| words.contains(word)) {
+        problems.push(format!("{id}: {word} in {file}"));
+    }
+    problems
+}
+
+/// A theorem of `proofs/`, or why there is none.
+fn check_proof(entry: &Entry, proof: &str, problems: &mut Vec<String>) {
+    let id = &entry.id;
+    if let Some(why) = proof.strip_prefix("measured, not proven") {
+        if why.trim_matches([':', '.', ' ']).is_empty() {
+            problems.push(format!("{id}: not proven, and no reason"));
+        }
+        return;
+    }
+    let Some((file, name)) = proof.trim_matches('`').split_once("::") else {
+        problems.push(format!("{id}: Proof is no link: {proof}"));
+        return;
+    };
+    match fs::read_to_string(root().join(file)) {
+        Ok(text) => problems.extend(proof_problems(id, file, name, &text)),
+        Err(_) => problems.push(format!("{id}: no file {file}")),
+    }
+    let project = fs::read_to_string(root().join("proofs/_CoqProject")).unwrap_or_default();
+    if !project.lines().any(|line| file.strip_prefix("proofs/") == Some(line)) {
+        problems.push(format!("{id}: {file} is not compiled"));
+    }
+}
+
 fn problems(spec: &str, claims: &[&str], sources: &[(String, String)]) -> Vec<String> {
     let entries = parse(spec);
     let mut problems = Vec::new();
@@ -161,6 +223,9 @@ fn problems(spec: &str, claims: &[&str], sources: &[(String, String)]) -> Vec<St
             for link in entry.all(field) {
                 check_link(entry, field, link, &mut problems);
             }
+        }
+        for proof in entry.all("Proof") {
+            check_proof(entry, proof, &mut problems);
         }
         if links("Claim") > 0 && !claims.contains(&id.as_str()) {
             problems.push(format!("{id}: its claim is not in the registry"));
@@ -217,6 +282,34 @@ fn planted_mistakes_are_found() {
     let linked = "Status: not implemented yet\nTest: `tests/claims.rs::claims_are_chosen_by_id`";
     check("Status: not implemented yet", linked, "T5: not implemented, but has links");
     check("Status: not implemented yet", "Status: soon", "T5: unknown status");
+}
+
+#[test]
+fn planted_mistakes_in_proofs_are_found() {
+    let (spec, claims) = (spec(), registry());
+    let check = |from: &str, to: &str, expected: &str| {
+        assert!(spec.contains(from), "nothing to replace: {from}");
+        let found = problems(&spec.replacen(from, to, 1), &claims, &[]);
+        assert!(found.iter().any(|line| line == expected), "{expected}: {found:?}");
+    };
+    let theorem = "proofs/Tweedie.v::tweedie`";
+    check(theorem, "proofs/Tweedy.v::tweedie`", "T1: no file proofs/Tweedy.v");
+    check(theorem, "proofs/Tweedie.v::tweedi`", "T1: no theorem tweedi in proofs/Tweedie.v");
+    check(theorem, "proofs/Makefile::tweedie`", "T1: proofs/Makefile is not compiled");
+    let reason = "measured, not proven: it is about the form of the code.";
+    check(reason, "measured, not proven.", "N2: not proven, and no reason");
+    check(reason, "obvious.", "N2: Proof is no link: obvious.");
+    let found = |text: &str| proof_problems("T1", "F.v", "t", text);
+    assert!(
+        found("(* Admitted (* nested *) Axiom *)\nTheorem t : True.\nProof. exact I. Qed.")
+            .is_empty()
+    );
+    assert_eq!(found("Theorem t : False.\nAdmitted."), ["T1: Admitted in F.v"]);
+    assert_eq!(found("Axiom t : False."), ["T1: no theorem t in F.v", "T1: Axiom in F.v"]);
+    assert_eq!(found("Theorem t' : True."), ["T1: no theorem t in F.v"]);
+    assert_eq!(found("(* Theorem t : True. *)"), ["T1: no theorem t in F.v"]);
+    assert_eq!(found("Theorem t : True.\nParameter p : nat."), ["T1: Parameter in F.v"]);
+    assert_eq!(found("Theorem t : True.\nProof. admit."), ["T1: admit in F.v"]);
 }
 
 #[test]
