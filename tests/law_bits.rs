@@ -99,6 +99,24 @@ proptest! {
     }
 
     #[test]
+    fn an_earlier_result_s_memory_changes_no_bit(
+        case in cases(3, 70),
+        before in cases(3, 70),
+        n in 1usize..90,
+        m in 1usize..90,
+    ) {
+        let law = case.mixture().through::<f64>(case.channel()).expect("tables");
+        let other = before.mixture().through::<f64>(before.channel()).expect("tables");
+        let (points, others) = (points::<f64>(&case, n), points::<f64>(&before, m));
+        let earlier = other.evaluate(others.view(), &Quantity::ALL).expect("an evaluation");
+        for wanted in [&Quantity::ALL[..], &FIRST_ORDER[1..2]] {
+            let fresh = law.evaluate(points.view(), wanted).expect("an evaluation");
+            let reused = law.evaluate_reusing(points.view(), wanted, earlier.clone());
+            prop_assert!(bits(&reused.expect("an evaluation")) == bits(&fresh));
+        }
+    }
+
+    #[test]
     fn threads_and_the_rest_of_the_batch_change_no_bit(case in cases(3, 70)) {
         let law = case.mixture().through::<f64>(case.channel()).expect("tables");
         let points = points::<f64>(&case, 700);

@@ -69,6 +69,12 @@ fn check<T: Real>(law: &Mixture, n: usize, threads: usize) {
     let bound = results + scratch + lists;
     assert!(peak >= results, "the results are counted");
     assert!(peak <= bound, "{} at N = {n}, {threads} threads: {peak} bytes > {bound}", T::NAME);
+    // With an earlier result at hand the results are no longer among what is asked for.
+    let earlier = evaluate(&wanted).unwrap();
+    let reused = peak_of(|| {
+        pool.install(|| noised.evaluate_reusing(points.view(), &wanted, earlier).unwrap())
+    });
+    assert!(reused <= scratch + lists, "{reused} bytes beside {results} of an earlier result");
     // Responsibilities are an array of N×K: asking for them is the mistake that the bound must notice.
     let planted = peak_of(|| evaluate(&[Quantity::Responsibilities]));
     assert!(planted > bound, "{planted} bytes pass for {bound}");

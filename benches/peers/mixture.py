@@ -57,10 +57,10 @@ def truth(np, place):
     return found["log_density"], found["score"], found["denoiser"]
 
 
-def program(place, short, threads):
-    """tweedie on the saved law and points."""
+def program(place, short, threads, memory="fresh"):
+    """tweedie on the saved law and points, each result in fresh memory or in that of the one before (`reused`)."""
     files = [place / "law.json", place / "points.npy"]
-    return timing.Program([RELEASE / "examples/timed", *files, str(SIGMA), short, str(threads)])
+    return timing.Program([RELEASE / "examples/timed", *files, str(SIGMA), short, str(threads), memory])
 
 
 def difference(np, values, exact):

@@ -5,7 +5,7 @@
 //!
 //! Floor 1. Uses `law`, `arith`, `error`. Spec: T1, T2, N1, N3.
 
-use ndarray::{Array1, Array2, Array3, ArrayView2};
+use ndarray::{Array, Array1, Array2, Array3, ArrayView2, Dimension};
 use rayon::prelude::*;
 
 use super::lanes::{LANES, Lanes, Want, Workspace};
@@ -15,7 +15,8 @@ use super::reference::AtPoint;
 use crate::arith::{Hardware, Kernel, MulAdd, Real};
 use crate::error::{Error, Result};
 
-/// Points given to a thread at a time: long enough to repay the hand-over, short enough to balance.
+/// Points given to a thread at a time: long enough to repay the hand-over, short enough to balance; rayon must not join
+/// them to longer pieces, or the thread that is late at the start stays late to the end.
 const CHUNK: usize = 8 * LANES;
 
 impl<T: Real> Noised<T> {
@@ -29,6 +30,19 @@ impl<T: Real> Noised<T> {
         points: ArrayView2<'_, T>,
         wanted: &[Quantity],
     ) -> Result<Evaluation<T>> {
+        self.evaluate_reusing(points, wanted, Evaluation::default())
+    }
+
+    /// The same as [`Noised::evaluate`], in the memory of an earlier result, whose numbers are not read: the results of
+    /// a loop over batches of one size then need no new memory after the first. The covariance always gets its own.
+    ///
+    /// Errors: as [`Noised::evaluate`]. Spec: T1, T2, N1, N3.
+    pub fn evaluate_reusing(
+        &self,
+        points: ArrayView2<'_, T>,
+        wanted: &[Quantity],
+        earlier: Evaluation<T>,
+    ) -> Result<Evaluation<T>> {
         self.check_points(points)?;
         let wants = |quantity| wanted.contains(&quantity);
         let want = Want {
@@ -40,17 +54,23 @@ impl<T: Real> Noised<T> {
         let flat = points.as_slice().unwrap_or(&[]);
         let (n, d, k) = (points.nrows(), self.dimension(), self.components());
         let mut out = Buffers {
-            log_density: vec![T::ZERO; n],
-            score: vec![T::ZERO; if want.score { n * d } else { 0 }],
-            denoiser: vec![T::ZERO; if want.denoiser { n * d } else { 0 }],
-            responsibilities: vec![T::ZERO; if want.responsibilities { n * k } else { 0 }],
+            log_density: memory(earlier.log_density, n),
+            score: memory(earlier.score, if want.score { n * d } else { 0 }),
+            denoiser: memory(earlier.denoiser, if want.denoiser { n * d } else { 0 }),
+            responsibilities: memory(
+                earlier.responsibilities,
+                if want.responsibilities { n * k } else { 0 },
+            ),
         };
-        out.parts(d, k).into_par_iter().zip(flat.par_chunks(CHUNK * d)).for_each(
+        out.parts(d, k).into_par_iter().zip(flat.par_chunks(CHUNK * d)).with_max_len(1).for_each(
             |(part, points)| self.isa().run(EvaluatePart { law: self, want, points, part }),
         );
         let covariance = wants(Quantity::Covariance).then(|| self.covariances(flat));
-        let noise = wants(Quantity::Noise)
-            .then(|| out.score.iter().map(|&score| -self.s * score).collect::<Vec<T>>());
+        let noise = wants(Quantity::Noise).then(|| {
+            let mut noise = memory(earlier.noise, n * d);
+            noise.iter_mut().zip(&out.score).for_each(|(noise, &score)| *noise = -self.s * score);
+            noise
+        });
         Ok(Evaluation {
             log_density: wants(Quantity::LogDensity).then(|| Array1::from_vec(out.log_density)),
             noise: noise.map(|v| shaped(n, d, v)).transpose()?,
@@ -142,6 +162,19 @@ pub(crate) fn shaped<T>(n: usize, columns: usize, values: Vec<T>) -> Result<Arra
 
 fn wrong_shape(error: ndarray::ShapeError) -> Error {
     Error::Shape { what: "result", found: Vec::new(), expected: error.to_string() }
+}
+
+/// So many numbers, each still to be written, in the memory of an earlier result where there is one.
+fn memory<T: Real, D: Dimension>(earlier: Option<Array<T, D>>, numbers: usize) -> Vec<T> {
+    match earlier {
+        // The system gives zeros without a pass over them.
+        None => vec![T::ZERO; numbers],
+        Some(array) => {
+            let mut values = array.into_raw_vec_and_offset().0;
+            values.resize(numbers, T::ZERO);
+            values
+        }
+    }
 }
 
 /// The results of a batch; a quantity that is not wanted is empty.
