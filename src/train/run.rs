@@ -84,12 +84,9 @@ pub fn run<T: Real, M: Stored<T>>(
     let mut error = None;
     while state.step < steps {
         let step = state.step;
-        let at = |error: Error| located(step, error);
-        let losses = gradient(plan, &model, &table, step, &mut room).map_err(at)?;
+        let (losses, norm) =
+            advance(plan, &mut model, &table, &mut state, &mut parameters, &mut room)?;
         let rate = plan.optimizer.rate(step, steps);
-        let norm =
-            state.advance(&plan.optimizer, steps, &mut parameters, room.gradient()).map_err(at)?;
-        model.set_parameters(&parameters).map_err(at)?;
         if step.is_multiple_of(output.metrics_every) || state.step == steps {
             records.metrics(step, losses, norm, rate);
         }
@@ -107,6 +104,41 @@ pub fn run<T: Real, M: Stored<T>>(
     write_model(&files.model, &text, &model, &state.average)?;
     model.set_parameters(&state.average)?;
     Ok(model)
+}
+
+/// Trains a model to the plan's last step in memory and returns it with the average of its weights: the bits of [`run`],
+/// without its files, measurements and stops.
+///
+/// Errors: `Error::Stopped`, as [`run`].
+pub fn learn<T: Real, M: Stored<T>>(plan: &Plan, mut model: M) -> Result<M> {
+    let table = Table::new(plan, &model)?;
+    let mut state = State::new(model.parameters());
+    let mut parameters = model.parameters().to_vec();
+    let mut room = Workspace::new(parameters.len(), plan.config.batch);
+    while state.step < plan.config.steps {
+        advance(plan, &mut model, &table, &mut state, &mut parameters, &mut room)?;
+    }
+    model.set_parameters(&state.average)?;
+    Ok(model)
+}
+
+/// One step: the losses before it and the gradient's norm.
+fn advance<T: Real, M: Stored<T>>(
+    plan: &Plan,
+    model: &mut M,
+    table: &Table<T, M::Level>,
+    state: &mut State<T>,
+    parameters: &mut [T],
+    room: &mut Workspace<T>,
+) -> Result<(Losses, f64)> {
+    let step = state.step;
+    let at = |error: Error| located(step, error);
+    let losses = gradient(plan, model, table, step, room).map_err(at)?;
+    let norm = state
+        .advance(&plan.optimizer, plan.config.steps, parameters, room.gradient())
+        .map_err(at)?;
+    model.set_parameters(parameters).map_err(at)?;
+    Ok((losses, norm))
 }
 
 /// What a run is measured against: the clean law, and the law of its rows where that is another.
