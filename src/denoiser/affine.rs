@@ -254,7 +254,11 @@ pub(crate) fn check_mean(mean: ArrayView1<'_, f64>) -> Result<()> {
     }
 }
 
-pub(crate) fn check_square(what: &'static str, dimension: usize, matrix: ArrayView2<'_, f64>) -> Result<()> {
+pub(crate) fn check_square(
+    what: &'static str,
+    dimension: usize,
+    matrix: ArrayView2<'_, f64>,
+) -> Result<()> {
     if matrix.dim() != (dimension, dimension) {
         return Err(Error::Shape {
             what,

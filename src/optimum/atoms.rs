@@ -92,7 +92,11 @@ fn kept(points: &Array2<f64>, weights: &[f64]) -> (Array2<f64>, Vec<f64>) {
 
 fn joined(points: &Array2<f64>, point: ArrayView1<'_, f64>) -> Result<Array2<f64>> {
     concatenate(Axis(0), &[points.view(), point.insert_axis(Axis(0))]).map_err(|error| {
-        Error::Shape { what: "strategy", found: points.shape().to_vec(), expected: error.to_string() }
+        Error::Shape {
+            what: "strategy",
+            found: points.shape().to_vec(),
+            expected: error.to_string(),
+        }
     })
 }
 
@@ -205,9 +209,8 @@ fn step_on(curvature: &Array2<f64>, open: &[usize], gradient: &[f64]) -> Option<
 fn cholesky(mut matrix: Array2<f64>) -> Option<Array2<f64>> {
     for j in 0..matrix.nrows() {
         for i in j..matrix.nrows() {
-            let sum = (0..j).fold(matrix[[i, j]], |sum, k| {
-                (-matrix[[i, k]]).mul_add(matrix[[j, k]], sum)
-            });
+            let sum = (0..j)
+                .fold(matrix[[i, j]], |sum, k| (-matrix[[i, k]]).mul_add(matrix[[j, k]], sum));
             if i == j && !(sum > 0.0 && sum.is_finite()) {
                 return None;
             }

@@ -71,6 +71,20 @@ pub fn saddle(quadratic: &Quadratic<'_>, norm: Norm, square_radius: f64) -> Resu
 pub fn search(quadratic: &Quadratic<'_>, norm: Norm, square_radius: f64) -> Result<Saddle> {
     check_square_radius(square_radius)?;
     let strategy = atoms::best_strategy(quadratic, norm, square_radius)?;
+    proven(quadratic, norm, square_radius, strategy)
+}
+
+/// What a given strategy over the unit ball proves: its own minimiser, and how far that can be from the min–max optimum.
+///
+/// The caller vouches that the points are in the ball and the weights sum to at most 1.
+/// Spec: E4. Errors: `Error::Shape` where there is not one weight a point or the points are not of dimension d; as `saddle`.
+pub fn proven(
+    quadratic: &Quadratic<'_>,
+    norm: Norm,
+    square_radius: f64,
+    strategy: Strategy,
+) -> Result<Saddle> {
+    check_square_radius(square_radius)?;
     let spread = Spread::of_points(strategy.points.view(), &strategy.weights)?;
     let minimiser = quadratic.minimiser(&spread.scaled(square_radius))?;
     certified(quadratic, norm, square_radius, strategy, minimiser)
@@ -87,8 +101,7 @@ pub fn spectral_strategy(quadratic: &Quadratic<'_>, square_radius: f64) -> Strat
     let moments = quadratic.moments();
     let [_, s, step, _] = quadratic.numbers();
     let d = moments.dimension();
-    let noised: Vec<f64> =
-        moments.values().iter().map(|&c| quadratic.noised_variance(c)).collect();
+    let noised: Vec<f64> = moments.values().iter().map(|&c| quadratic.noised_variance(c)).collect();
     let gains: Vec<f64> =
         moments.values().iter().map(|&c| quadratic.residual_gain(c).abs()).collect();
     let mut order: Vec<usize> = (0..d).collect();
@@ -120,7 +133,7 @@ pub fn spectral_strategy(quadratic: &Quadratic<'_>, square_radius: f64) -> Strat
 }
 
 /// The proof for a strategy and its minimiser.
-pub(super) fn certified(
+fn certified(
     quadratic: &Quadratic<'_>,
     norm: Norm,
     square_radius: f64,
@@ -143,7 +156,8 @@ pub(super) fn certified(
     let apart = (gap.sqrt() / s) * (1.0 + 8.0 * UNIT);
     minimiser.noise_error += (a / s) * (apart + minimiser.error) * (1.0 + 8.0 * UNIT);
     minimiser.error = apart;
-    let scaled = Spread::of_points(strategy.points.view(), &strategy.weights)?.scaled(square_radius);
+    let scaled =
+        Spread::of_points(strategy.points.view(), &strategy.weights)?.scaled(square_radius);
     let largest = (most + formed) * square_radius * (1.0 + 4.0 * UNIT);
     Ok(Saddle { minimiser, spread: scaled, strategy, gap, largest })
 }

@@ -33,8 +33,7 @@ impl Moments {
         let Covariance::Full(parts) = full else {
             return Err(Error::Empty { what: "covariance", expected: "matrix" });
         };
-        let part =
-            parts.first().ok_or(Error::Empty { what: "covariance", expected: "matrix" })?;
+        let part = parts.first().ok_or(Error::Empty { what: "covariance", expected: "matrix" })?;
         let eigen = part.eigen();
         let (mut values, mut dropped) = (eigen.values.clone(), 0.0_f64);
         for value in values.iter_mut().filter(|value| **value <= part.error()) {

@@ -51,10 +51,7 @@ impl Spread {
                 error: parts[0].error(),
                 floor: 0.0,
             }),
-            _ => Err(Error::Empty {
-                what: "covariance of the perturbation",
-                expected: "matrix",
-            }),
+            _ => Err(Error::Empty { what: "covariance of the perturbation", expected: "matrix" }),
         }
     }
 
@@ -294,7 +291,12 @@ impl<'a> Quadratic<'a> {
             [formed(identity, on_c, on_t, false), formed(identity, on_c, on_t, true)]
         };
         let [left, left_size] = both(self.s, self.a, on_left);
-        System { left, left_size, denoised: both(0.0, 1.0, on_right), noise: both(1.0, 0.0, on_noise) }
+        System {
+            left,
+            left_size,
+            denoised: both(0.0, 1.0, on_right),
+            noise: both(1.0, 0.0, on_noise),
+        }
     }
 
     /// The distance of X from N·W⁻¹ is at most ‖X·W − N‖_F over W's least eigenvalue, all as meant: what is computed, what
