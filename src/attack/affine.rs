@@ -14,7 +14,7 @@ use crate::arith::Real;
 use crate::arith::eigen::symmetric_eigen;
 use crate::arith::matrix::multiply;
 use crate::channel::Channel;
-use crate::denoiser::{Affine, check_finite};
+use crate::denoiser::{AffineMaps, check_finite};
 use crate::error::{Error, Result};
 use crate::objective::Units;
 
@@ -37,11 +37,11 @@ pub struct Largest {
 /// B of an affine denoiser (d×d): the effect of ω is B·ω at every point of the channel.
 ///
 /// With D̂ = m + A(x − a·m): I − a·A (prediction difference) and −a·A (residual) in noise units; (I − a·A)/s and
-/// (I − a·A)/s − I in input units. Each entry is that of `Affine::maps` and one rounding more.
+/// (I − a·A)/s − I in input units. Each entry is that of `AffineMaps::maps` and one rounding more.
 ///
-/// Spec: E4. Errors: those of `Affine::maps`; `Error::NotFinite` where an entry overflows.
-pub fn effect(
-    affine: &Affine,
+/// Spec: E4. Errors: those of `AffineMaps::maps`; `Error::NotFinite` where an entry overflows.
+pub fn effect<A: AffineMaps + ?Sized>(
+    affine: &A,
     channel: Channel,
     inner: Inner,
     units: Units,
@@ -118,8 +118,8 @@ fn gamma(k: usize) -> f64 {
     (k as f64 + 1.0) * UNIT * (1.0 + 1e-6)
 }
 
-/// ‖Bω‖², enclosed: each coordinate is a chain of d fused multiply–adds, off by at most γ(d)·Σ_j |B_ij·ω_j|.
-fn enclosed(matrix: &Array2<f64>, omega: ArrayView1<'_, f64>) -> (f64, f64) {
+/// ‖Bω‖², enclosed, for numbers that are not near the ends of the range: each coordinate is a chain of d fused multiply–adds, off by at most γ(d)·Σ_j |B_ij·ω_j|.
+pub(crate) fn enclosed(matrix: &Array2<f64>, omega: ArrayView1<'_, f64>) -> (f64, f64) {
     let (mut lower, mut upper) = (0.0, 0.0);
     for row in matrix.rows() {
         let (mut sum, mut size) = (0.0_f64, 0.0_f64);

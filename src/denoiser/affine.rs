@@ -40,6 +40,30 @@ pub struct Maps {
     pub noise: Array2<f64>,
 }
 
+/// What every affine denoiser is: m, and A and B at each channel.
+///
+/// Whoever implements it has [`Denoiser`] with it, in either scalar, and the law that a sampler generates in closed form
+/// (`sampler::law_of_sampler`). Spec: T8.
+pub trait AffineMaps: Sync {
+    /// m, of d ≥ 1 finite numbers.
+    fn mean(&self) -> ArrayView1<'_, f64>;
+
+    /// A and B at a channel, d×d and finite.
+    ///
+    /// Errors: `Error::NotFinite` where an entry overflows, and what else the implementation says.
+    fn maps(&self, channel: Channel) -> Result<Maps>;
+}
+
+impl AffineMaps for Affine {
+    fn mean(&self) -> ArrayView1<'_, f64> {
+        self.mean.view()
+    }
+
+    fn maps(&self, channel: Channel) -> Result<Maps> {
+        Affine::maps(self, channel)
+    }
+}
+
 impl Affine {
     /// The denoiser with a matrix A (d×d) that is the same for every channel, and mean m (d).
     ///
@@ -153,32 +177,36 @@ impl Affine {
         check_finite("noise prediction's matrix", maps.noise.view())?;
         Ok(maps)
     }
-
-    /// δ = x − a·m by one fma in f64, rounded to the scalar.
-    fn difference<T: Real>(&self, channel: Channel, x: ArrayView2<'_, T>) -> Array2<T> {
-        let mut difference = x.to_owned();
-        for mut row in difference.rows_mut() {
-            Zip::from(&mut row).and(&self.mean).for_each(|entry, &mean| {
-                *entry = T::from_f64((-channel.a()).mul_add(mean, entry.to_f64()));
-            });
-        }
-        difference
-    }
 }
 
-impl<T: Real> Denoiser<T> for Affine {
+/// δ = x − a·m by one fma in f64, rounded to the scalar.
+fn difference<T: Real>(
+    mean: ArrayView1<'_, f64>,
+    channel: Channel,
+    x: ArrayView2<'_, T>,
+) -> Array2<T> {
+    let mut difference = x.to_owned();
+    for mut row in difference.rows_mut() {
+        Zip::from(&mut row).and(mean).for_each(|entry, &mean| {
+            *entry = T::from_f64((-channel.a()).mul_add(mean, entry.to_f64()));
+        });
+    }
+    difference
+}
+
+impl<T: Real, A: AffineMaps> Denoiser<T> for A {
     fn dimension(&self) -> usize {
-        self.mean.len()
+        self.mean().len()
     }
 
     fn predict(&self, channel: Channel, x: ArrayView2<'_, T>) -> Result<Prediction<T>> {
-        check_points("x", self.mean.len(), x)?;
+        check_points("x", self.mean().len(), x)?;
         let maps = self.maps(channel)?;
-        let difference = self.difference(channel, x);
+        let difference = difference(self.mean(), channel, x);
         let mut denoised = multiply(difference.view(), narrowed::<T>(&maps.denoised).t())?;
         for mut row in denoised.rows_mut() {
             Zip::from(&mut row)
-                .and(&self.mean)
+                .and(self.mean())
                 .for_each(|entry, &mean| *entry = T::from_f64(mean + entry.to_f64()));
         }
         let noise = multiply(difference.view(), narrowed::<T>(&maps.noise).t())?;
@@ -193,7 +221,7 @@ impl<T: Real> Denoiser<T> for Affine {
         x: ArrayView2<'_, T>,
         v: ArrayView2<'_, T>,
     ) -> Result<Array2<T>> {
-        check_vectors(self.mean.len(), x, v)?;
+        check_vectors(self.mean().len(), x, v)?;
         let product = multiply(v, narrowed::<T>(&self.maps(channel)?.denoised).t())?;
         check_finite("Jacobian times v", product.view())?;
         Ok(product)
@@ -205,7 +233,7 @@ impl<T: Real> Denoiser<T> for Affine {
         x: ArrayView2<'_, T>,
         v: ArrayView2<'_, T>,
     ) -> Result<Array2<T>> {
-        check_vectors(self.mean.len(), x, v)?;
+        check_vectors(self.mean().len(), x, v)?;
         let product = multiply(v, narrowed::<T>(&self.maps(channel)?.denoised).view())?;
         check_finite("v times Jacobian", product.view())?;
         Ok(product)
@@ -216,7 +244,7 @@ fn narrowed<T: Real>(matrix: &Array2<f64>) -> Array2<T> {
     matrix.mapv(T::from_f64)
 }
 
-fn check_mean(mean: ArrayView1<'_, f64>) -> Result<()> {
+pub(crate) fn check_mean(mean: ArrayView1<'_, f64>) -> Result<()> {
     if mean.is_empty() {
         return Err(Error::Empty { what: "mean", expected: "coordinate" });
     }
@@ -226,7 +254,11 @@ fn check_mean(mean: ArrayView1<'_, f64>) -> Result<()> {
     }
 }
 
-fn check_square(what: &'static str, dimension: usize, matrix: ArrayView2<'_, f64>) -> Result<()> {
+pub(crate) fn check_square(
+    what: &'static str,
+    dimension: usize,
+    matrix: ArrayView2<'_, f64>,
+) -> Result<()> {
     if matrix.dim() != (dimension, dimension) {
         return Err(Error::Shape {
             what,

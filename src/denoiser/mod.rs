@@ -19,7 +19,7 @@ use crate::arith::Real;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 
-pub use affine::Affine;
+pub use affine::{Affine, AffineMaps, Maps};
 pub use affine_levels::AffineLevels;
 pub use exact::Exact;
 pub use head::Head;

@@ -44,6 +44,14 @@ impl Radius {
         self.max * power(channel.s(), self.power)
     }
 
+    /// E r² over b: c² + c·b_max + b_max²/3 with c = r_max·s^ρ, a sum of non-negative terms; 5 roundings from its formula.
+    ///
+    /// The square of the radius enters every affine optimum by its mean alone. Spec: E2, E4.
+    pub fn mean_square(self, channel: Channel) -> f64 {
+        let c = self.at(channel);
+        c.mul_add(c + self.offset, self.offset * self.offset / 3.0)
+    }
+
     /// The radii of rows `first_row`, `first_row` + 1, …: row n's b is element n of the stream.
     pub fn draw(self, channels: &[Channel], seed: u64, stream: u64, first_row: u64) -> Vec<f64> {
         let mut uniforms = vec![0.0; channels.len()];

@@ -14,8 +14,7 @@ use super::run::{End, prior_deviation};
 use super::step::{Step, TO_DATA, Weights};
 use crate::arith::matrix::multiply;
 use crate::channel::{Channel, Steps};
-use crate::denoiser::affine::{Affine, Maps};
-use crate::denoiser::check_finite;
+use crate::denoiser::{AffineMaps, Maps, check_finite};
 use crate::error::{Error, Result};
 
 /// N(mean, covariance) in d dimensions, in f64.
@@ -68,9 +67,9 @@ impl GaussianLaw {
 /// (12u a weight, d + 6 roundings a map, a product of two maps for a corrected step), and the two products with it add
 /// d roundings each. Where no term of M is negative and the covariance has no negative entry, as in one dimension for
 /// every method but the flow's, each variance is therefore within (8d + 96)·u of itself a step.
-/// Spec: T8. Errors: those of `Method::step` and `Affine::maps`; `Error::Shape`, `Error::NotFinite` for the start.
-pub fn law_of_sampler(
-    affine: &Affine,
+/// Spec: T8. Errors: those of `Method::step` and `AffineMaps::maps`; `Error::Shape`, `Error::NotFinite` for the start.
+pub fn law_of_sampler<A: AffineMaps + ?Sized>(
+    affine: &A,
     steps: &Steps,
     method: Method,
     start: &GaussianLaw,

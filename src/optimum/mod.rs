@@ -1,0 +1,43 @@
+//! Optima: what each training objective asks for exactly, as denoisers like any other.
+//!
+//! The loss of a denoiser at one channel, in the units of x₀ (that is (s/a)² times the noise loss, E1), is
+//!
+//! L = E‖D̂(x) − x₀‖² + λ·E‖D̂(x′) − D̂(x) − κω‖², x′ = x + h·ω,
+//!
+//! h and κ those of the constraint and the units (`Units::scale`, `Constraint::expected`). ω is random, or an adversary's
+//! choice. A learned denoiser is to be compared with the minimiser of its own loss, not with the exact denoiser alone.
+//!
+//! - [`affine`]: the minimiser among affine denoisers, for random ω (E2, E3), for the adversary of a ball (E4,
+//!   [`minmax`]) and for the source method's adversary, who pursues another aim (E7, [`source`]).
+//! - [`distance`]: how far a Gaussian law that a sampler generates is from the clean one.
+//!
+//! `docs/optimum.md` derives what is here.
+//!
+//! Floor 5. Uses `arith`, `attack`, `channel`, `denoiser`, `error`, `law`, `objective`, `sampler`. Spec: E2, E3, E4, E7, N4.
+
+pub mod affine;
+mod atoms;
+pub mod distance;
+pub mod minmax;
+pub mod moments;
+pub mod quadratic;
+pub mod source;
+
+pub use affine::{AffineObjective, AffineOptimum, Loss, Optimum, Perturbation};
+pub use distance::bures;
+pub use moments::Moments;
+pub use quadratic::{Minimiser, Quadratic, Spread};
+
+/// 2⁻⁵³.
+const UNIT: f64 = <f64 as crate::arith::Real>::UNIT_ROUNDOFF;
+
+/// k·u/(1 − k·u), Higham's γ, rounded up, for k below 2³⁰.
+fn gamma(k: usize) -> f64 {
+    (k as f64 + 1.0) * UNIT * (1.0 + 1e-6)
+}
+
+/// An upper bound of the Frobenius norm.
+fn frobenius(matrix: ndarray::ArrayView2<'_, f64>) -> f64 {
+    let squares = matrix.iter().fold(0.0_f64, |sum, x| x.mul_add(*x, sum));
+    squares.sqrt() * (1.0 + gamma(matrix.len() + 2))
+}
