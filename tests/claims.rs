@@ -5,7 +5,8 @@
 use tweedie::claims::{CLAIMS, Context, Library, Outcome, Verdict, run_all, select};
 
 fn run(quick: bool, threads: usize) -> Vec<Outcome> {
-    let context = Context { seed: 0, quick, subject: &Library, progress: &|_| {} };
+    let (full, models) = (false, None);
+    let context = Context { seed: 0, quick, full, models, subject: &Library, progress: &|_| {} };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
     pool.install(|| run_all(&context, None)).expect("every claim can be measured")
 }

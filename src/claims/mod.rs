@@ -6,8 +6,17 @@
 //! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `sampler`, `arith`, `figure`, `error`.
 //! Spec: T1, T2, T3, T4, T6, T7, T8.
 
+mod c1;
+mod c10;
+mod c2;
+mod c3;
+mod c4;
+mod c6;
+mod c7;
+mod c9;
 mod cases;
 mod component;
+mod interval;
 pub mod outcome;
 mod path;
 mod pictures;
@@ -25,9 +34,11 @@ mod t7;
 mod t8;
 mod t8_closed;
 mod t8_sample;
+mod trials;
 mod worst;
 mod wrong;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
@@ -37,8 +48,23 @@ pub use outcome::{Case, Outcome, Statistics, Verdict};
 pub use subject::{Library, Subject};
 
 /// Every claim, in the order of its ids.
-pub const CLAIMS: &[Claim] =
-    &[t1::CLAIM, t2::CLAIM, t3::CLAIM, t4::CLAIM, t6::CLAIM, t7::CLAIM, t8::CLAIM];
+pub const CLAIMS: &[Claim] = &[
+    t1::CLAIM,
+    t2::CLAIM,
+    t3::CLAIM,
+    t4::CLAIM,
+    t6::CLAIM,
+    t7::CLAIM,
+    t8::CLAIM,
+    c1::CLAIM,
+    c2::CLAIM,
+    c3::CLAIM,
+    c4::CLAIM,
+    c6::CLAIM,
+    c7::CLAIM,
+    c9::CLAIM,
+    c10::CLAIM,
+];
 
 /// A claim: what is stated, and how it is measured.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +95,10 @@ pub struct Context<'a> {
     pub quick: bool,
     /// What is tested.
     pub subject: &'a dyn Subject,
+    /// The whole study of the findings C1 to C12: larger networks, more steps, laws and conditions; hours. Not with `quick`.
+    pub full: bool,
+    /// Where trained models are kept, so that a study that was stopped goes on; `None`: nowhere.
+    pub models: Option<&'a Path>,
     /// Told after each part of a claim, from any thread.
     pub progress: &'a (dyn Fn(Progress) + Sync),
 }
@@ -117,6 +147,7 @@ impl Claim {
     pub fn run(&self, context: &Context<'_>) -> Result<Outcome> {
         let Findings { cases, statistics, figures } = (self.find)(context)?;
         let verdict = Verdict::of(&cases);
+        let condition = (verdict == Verdict::HoldsUnder).then(|| outcome::condition(&cases));
         Ok(Outcome {
             id: self.id.into(),
             title: self.title.into(),
@@ -129,6 +160,7 @@ impl Claim {
             cases,
             figures,
             verdict,
+            condition,
         })
     }
 }

@@ -1,36 +1,59 @@
 //! What a claim found: the record that the report prints, draws and writes as JSON.
 //!
-//! Floor 7. Uses `figure`. No time and no thread count is in it, so that equal arithmetic gives equal bytes.
+//! Floor 7. Uses `figure`, `claims::interval`. No time and no thread count is in it, so that equal arithmetic gives equal bytes.
 
 use serde::{Serialize, Serializer};
 
+use super::interval::Estimate;
 use crate::figure::Figure;
 
-/// Whether every case of a claim stayed within its bound.
+/// What the cases of a claim say together.
+///
+/// A theorem holds or fails. A finding about training, whose every case has an interval, can also hold in some of the
+/// cases, in none, or be left open; none of these is a fault of the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Every case is within its bound.
     Holds,
-    /// At least one case is not, or was not measured.
+    /// At least one case of a theorem is not, or nothing was measured.
     Fails,
+    /// A finding that is shown in some cases: `Outcome::condition` names them.
+    HoldsUnder,
+    /// A finding that is shown in no case, and whose contrary is shown in one at least.
+    DoesNotHold,
+    /// A finding of which no case shows anything.
+    Undecided,
 }
 
 impl Verdict {
-    /// `Holds` where there is at least one case and every case holds: a claim that measured nothing does not hold.
+    /// The verdict of these cases. Where every case has an interval they are a finding: a case shows it where the whole
+    /// interval is within the bound, and its contrary where the whole interval is beyond.
     pub fn of(cases: &[Case]) -> Self {
-        if !cases.is_empty() && cases.iter().all(|case| case.holds) {
-            Verdict::Holds
-        } else {
+        let shown = cases.iter().filter(|case| case.holds).count();
+        if cases.is_empty() {
             Verdict::Fails
+        } else if shown == cases.len() {
+            Verdict::Holds
+        } else if cases.iter().any(|case| case.interval.is_none()) {
+            Verdict::Fails
+        } else if shown > 0 {
+            Verdict::HoldsUnder
+        } else if cases.iter().any(Case::contrary) {
+            Verdict::DoesNotHold
+        } else {
+            Verdict::Undecided
         }
     }
 
-    /// The word that is printed: `holds` or `fails`.
+    /// The words that are printed: `holds`, `fails`, `holds under`, `does not hold`, `undecided`.
     pub fn word(self) -> &'static str {
         match self {
             Verdict::Holds => "holds",
             Verdict::Fails => "fails",
+            Verdict::HoldsUnder => "holds under",
+            Verdict::DoesNotHold => "does not hold",
+            Verdict::Undecided => "undecided",
         }
     }
 }
@@ -50,7 +73,10 @@ pub struct Case {
     /// The bound it is compared with.
     #[serde(serialize_with = "number")]
     pub bound: f64,
-    /// Whether the comparison holds.
+    /// For a finding: the interval in which the figure lies, with the confidence that the claim states.
+    #[serde(serialize_with = "ends", skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+    /// Whether the comparison holds: of the figure, or of the upper end of its interval.
     pub holds: bool,
 }
 
@@ -69,8 +95,28 @@ impl Case {
             quantity: quantity.into(),
             measured,
             bound,
+            interval: None,
             holds: measured <= bound,
         }
+    }
+
+    /// A case of a finding: it holds where the whole interval is within the bound.
+    pub fn estimated(
+        law: impl Into<String>,
+        channel: impl Into<String>,
+        quantity: impl Into<String>,
+        estimate: Estimate,
+        bound: f64,
+    ) -> Self {
+        let interval = Some(estimate.interval());
+        let holds = estimate.interval()[1] <= bound;
+        let case = Case::new(law, channel, quantity, estimate.centre, bound);
+        Case { interval, holds, ..case }
+    }
+
+    /// Whether the whole interval is beyond the bound.
+    fn contrary(&self) -> bool {
+        self.interval.is_some_and(|[low, _]| low > self.bound)
     }
 
     /// measured / bound: 0 where measured is 0 (also against a bound of 0), NaN where either is NaN or the bound is
@@ -128,6 +174,21 @@ pub struct Outcome {
     pub figures: Vec<Figure>,
     /// Whether the claim holds.
     pub verdict: Verdict,
+    /// Where the verdict is `HoldsUnder`: the cases that show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+}
+
+/// The law and condition of the cases that hold, each named once, in their order.
+pub(super) fn condition(cases: &[Case]) -> String {
+    let mut named: Vec<String> = Vec::new();
+    for case in cases.iter().filter(|case| case.holds) {
+        let name = format!("{}, {}: {}", case.law, case.channel, case.quantity);
+        if !named.contains(&name) {
+            named.push(name);
+        }
+    }
+    named.join("; ")
 }
 
 impl Outcome {
@@ -150,6 +211,13 @@ impl Outcome {
     pub fn failures(&self) -> usize {
         self.cases.iter().filter(|case| !case.holds).count()
     }
+}
+
+/// Both ends of an interval for JSON.
+fn ends<S: Serializer>(value: &Option<[f64; 2]>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Number(#[serde(serialize_with = "number")] f64);
+    value.map(|ends| ends.map(Number)).serialize(serializer)
 }
 
 /// A number for JSON, which has no NaN and no infinity: those become the strings `NaN`, `Infinity` and `-Infinity`.

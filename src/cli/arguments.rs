@@ -59,9 +59,12 @@ pub(super) struct Claims {
     /// The key of every random number.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
-    /// Fewer channels, points and samples: seconds instead of a minute, the bounds as rigorous.
+    /// Fewer channels, points and samples, and the smallest trainings: the bounds as rigorous, the intervals wider.
     #[arg(long)]
     pub quick: bool,
+    /// The whole study of the findings C1 to C12: hours; stopped, it goes on from the models kept in DIR/models.
+    #[arg(long, conflicts_with = "quick")]
+    pub full: bool,
     /// Where report.html, claims.json and figures/*.csv go.
     #[arg(long, default_value = REPORT, value_name = "DIR")]
     pub out: PathBuf,
@@ -69,7 +72,7 @@ pub(super) struct Claims {
 
 impl Default for Claims {
     fn default() -> Self {
-        Claims { only: None, seed: 0, quick: false, out: REPORT.into() }
+        Claims { only: None, seed: 0, quick: false, full: false, out: REPORT.into() }
     }
 }
 

@@ -13,6 +13,8 @@ use crate::claims::{Claim, Context, Library, Outcome, Progress, Verdict, select}
 use crate::error::{Error, Result};
 use crate::report::{self, Header, table};
 
+/// Where the models of a whole study are kept, under the report's directory.
+const MODELS: &str = "models";
 /// Columns of the table where the terminal does not tell its width.
 const WIDTH: usize = 100;
 
@@ -39,8 +41,9 @@ pub(super) fn run(options: &arguments::Claims) -> Result<u8> {
     let colour = table::colour_wanted(std::io::stdout().is_terminal(), no_color.as_deref());
     say(&table::table(&outcomes, WIDTH, colour));
     say(&format!("Report: {}\n", options.out.join("report.html").display()));
-    let holds = outcomes.iter().all(|outcome| outcome.verdict == Verdict::Holds);
-    Ok(if holds { HOLDS } else { FAILS })
+    // A finding about training that does not hold is a result; only a theorem that fails is a fault.
+    let fails = outcomes.iter().any(|outcome| outcome.verdict == Verdict::Fails);
+    Ok(if fails { FAILS } else { HOLDS })
 }
 
 fn measure(claim: &Claim, options: &arguments::Claims, terminal: bool) -> Result<Outcome> {
@@ -53,9 +56,12 @@ fn measure(claim: &Claim, options: &arguments::Claims, terminal: bool) -> Result
         bar.set_length(step.total as u64);
         bar.set_position(step.done as u64);
     };
+    let models = options.full.then(|| options.out.join(MODELS));
     let context = Context {
         seed: options.seed,
         quick: options.quick,
+        full: options.full,
+        models: models.as_deref(),
         subject: &Library,
         progress: &progress,
     };
@@ -74,8 +80,10 @@ fn command(options: &arguments::Claims) -> String {
         words.push(format!("--only {}", only.join(",")));
     }
     words.push(format!("--seed {}", options.seed));
-    if options.quick {
-        words.push("--quick".into());
+    for (said, word) in [(options.quick, "--quick"), (options.full, "--full")] {
+        if said {
+            words.push(word.into());
+        }
     }
     words.join(" ")
 }

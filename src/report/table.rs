@@ -40,6 +40,7 @@ pub fn table(outcomes: &[Outcome], width: usize, colour: bool) -> String {
         let paint = match outcome.verdict {
             Verdict::Holds => GREEN,
             Verdict::Fails => RED,
+            Verdict::HoldsUnder | Verdict::DoesNotHold | Verdict::Undecided => PLAIN,
         };
         write_row(&mut out, row, &widths, colour.then_some(paint));
     }

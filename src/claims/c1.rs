@@ -1,0 +1,64 @@
+//! C1: equivariance keeps an oblique plane, invariance leaves it.
+//!
+//! The law has no variance along the plane's normal. Along it the equivariant optimum is exactly 0 and the invariant one
+//! λτ²/(a(1 + λτ²)) (E2, E3), so what the sampler leaves along the normal grows with λ for invariance alone.
+//!
+//! Floor 7. Uses `claims`, `figure`. Spec: E2, E3, T8.
+
+use super::trials::compare::{INTERVAL, Measured, OFF, statistics};
+use super::trials::{Recipe, Way};
+use super::{Claim, Context, Findings};
+use crate::error::Result;
+use crate::figure::{Axis, Figure, Layer};
+
+pub(super) const CLAIM: Claim = Claim {
+    id: "C1",
+    title: "equivariance keeps the plane, invariance leaves it",
+    statement: "Trained with the equivariance term a denoiser generates points as near to the oblique plane as without it; \
+                trained with the invariance term it leaves the plane.",
+    source: "Why Adversarially Train Diffusion Models?, ICLR 2026: its toy experiment on an oblique plane",
+    hypothesis: "Theory (E2, E3): on the normal the equivariant optimum is 0, the invariant one λτ²/(a(1 + λτ²)).",
+    measured: "root mean square distance of generated points from the law's subspace, as a ratio of two ways of training; \
+               twice as far counts as leaving, and less as keeping",
+    bound: INTERVAL,
+    find,
+};
+
+const WAYS: [Way; 5] = [Way::Plain, Way::Random, Way::Adversarial, Way::Residual, Way::Invariance];
+/// How much further than plain training counts as leaving.
+const LEAVES: f64 = 2.0;
+
+fn find(context: &Context<'_>) -> Result<Findings> {
+    let laws: &[&'static str] =
+        if context.full { &["oblique-plane", "digits-subspace"] } else { &["oblique-plane"] };
+    let (mut cases, mut figures) = (Vec::new(), Vec::new());
+    for &law in laws {
+        let measured = Measured::of(context, "C1", &WAYS.map(|way| Recipe::new(law, way)))?;
+        for (which, way) in WAYS.iter().enumerate().skip(1) {
+            let (plain, this) = ((0, "plain"), (which, way.name()));
+            let (pair, bound) = match way {
+                Way::Invariance => ((plain, this), 1.0 / LEAVES),
+                _ => ((this, plain), LEAVES),
+            };
+            cases.extend(measured.cases("λ = 0.3, r = 1", OFF, pair, bound));
+        }
+        figures.push(figure(law, &measured));
+    }
+    let statistics = Some(statistics(&cases));
+    Ok(Findings { cases, statistics, figures })
+}
+
+fn figure(law: &str, measured: &Measured) -> Figure {
+    let mut figure = Figure::new(format!("plane-{law}"), format!("Distance from the subspace: {law}"))
+        .caption(
+            "Root mean square distance of generated points from the law's subspace, over the law's deviation: five seeds \
+             with 99 % intervals, and the exact affine optimum of each objective.",
+        )
+        .axes(Axis::linear("way of training, as in the legend"), Axis::linear("distance / deviation"));
+    let places: Vec<(f64, usize)> = (0..WAYS.len()).map(|which| (which as f64, which)).collect();
+    for (way, place) in WAYS.iter().zip(places.chunks(1)) {
+        figure = figure.layer(measured.marks(way.name(), OFF, place));
+    }
+    let exact = measured.exact_points(OFF, &places);
+    figure.layer(Layer::points("exact optimum", exact))
+}

@@ -1,0 +1,146 @@
+//! How good generated points are, against a law that is known.
+//!
+//! Floor 7. Uses `arith`, `error`, `law`, `optimum`, `sampler`. Spec: T8.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+
+use crate::arith::matrix::multiply;
+use crate::arith::{mean, sum_by_parallel};
+use crate::error::Result;
+use crate::law::Mixture;
+use crate::optimum::{Moments, distance::bures};
+use crate::sampler::GaussianLaw;
+
+/// The random stream of the law's own points; apart from those of training and its measurements.
+const STREAM: u64 = (1 << 54) - 64;
+
+/// How good generated points are; every number but `spread` is 0 for the clean law itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Quality {
+    /// [`Yardstick::off_subspace`].
+    pub off_subspace: f64,
+    /// [`Yardstick::frechet`].
+    pub frechet: f64,
+    /// [`Yardstick::spread`].
+    pub spread: f64,
+    /// [`Yardstick::energy`]; NaN for a law that is known as moments alone.
+    pub energy: f64,
+}
+
+/// A law to measure against.
+pub(crate) struct Yardstick {
+    law: Mixture,
+    moments: Moments,
+    /// d×k: an orthonormal basis of the directions in which the law has no variance.
+    normals: Array2<f64>,
+}
+
+impl Yardstick {
+    /// Of a clean law.
+    pub fn new(law: Mixture) -> Result<Self> {
+        let moments = Moments::of_law(&law)?;
+        let still: Vec<usize> =
+            (0..moments.dimension()).filter(|&j| moments.values()[j] == 0.0).collect();
+        let normals = moments.vectors().select(Axis(1), &still);
+        Ok(Yardstick { law, moments, normals })
+    }
+
+    /// The law.
+    pub fn law(&self) -> &Mixture {
+        &self.law
+    }
+
+    /// All of it for points; the seed is that of the law's own draws.
+    pub fn quality(&self, points: ArrayView2<'_, f64>, seed: u64) -> Result<Quality> {
+        let gaussian = gaussian_of(points)?;
+        Ok(Quality {
+            off_subspace: self.off_subspace(points)?,
+            energy: self.energy(points, seed)?,
+            ..self.quality_of(&gaussian)?
+        })
+    }
+
+    /// All of it for a Gaussian law, exactly.
+    pub fn quality_of(&self, law: &GaussianLaw) -> Result<Quality> {
+        Ok(Quality {
+            off_subspace: self.off_subspace_of(law)?,
+            frechet: self.frechet_of(law)?,
+            spread: self.spread_of(law),
+            energy: f64::NAN,
+        })
+    }
+
+    /// How the points leave the law's subspace: the root mean square of their distance to it, over the law's deviation.
+    pub fn off_subspace(&self, points: ArrayView2<'_, f64>) -> Result<f64> {
+        let from_mean = &points - &self.moments.mean();
+        let normal = multiply(from_mean.view(), self.normals.view())?;
+        let entries: Vec<f64> = normal.into_iter().collect();
+        let total = sum_by_parallel(entries.len(), |i| entries[i] * entries[i]);
+        Ok((total / points.nrows() as f64).sqrt() / self.law.deviation())
+    }
+
+    /// The same for a Gaussian law, exactly.
+    pub fn off_subspace_of(&self, law: &GaussianLaw) -> Result<f64> {
+        let shift = &law.mean - &self.moments.mean();
+        let shift = multiply(shift.view().insert_axis(Axis(0)), self.normals.view())?;
+        let half = multiply(self.normals.t(), law.covariance.view())?;
+        let normal = multiply(half.view(), self.normals.view())?;
+        let total = normal.diag().iter().chain(&shift.mapv(|m| m * m)).sum::<f64>();
+        Ok(total.max(0.0).sqrt() / self.law.deviation())
+    }
+
+    /// W₂ between two Gaussians, one of them the law's mean and covariance, over the law's deviation: for the mean and
+    /// covariance of points it is what the Fréchet distance of image models is, without the features.
+    pub fn frechet_of(&self, law: &GaussianLaw) -> Result<f64> {
+        let clean = GaussianLaw {
+            mean: self.moments.mean().to_owned(),
+            covariance: self.moments.covariance().to_owned(),
+        };
+        Ok(bures(law, &clean)? / self.law.deviation())
+    }
+
+    /// The total variance over the law's: below 1 where detail is lost.
+    pub fn spread_of(&self, law: &GaussianLaw) -> f64 {
+        law.covariance.diag().sum() / self.moments.covariance().diag().sum()
+    }
+
+    /// The energy distance, √(2E‖X − Y‖ − E‖X − X′‖ − E‖Y − Y′‖) over the law's deviation, X generated and Y as many draws of
+    /// the law, X ≠ X′ and Y ≠ Y′: 0 in expectation of the square where the laws are alike, and then about n^(−1/2); a
+    /// square below 0 counts as 0. It sees modes and shapes that moments do not.
+    pub fn energy(&self, points: ArrayView2<'_, f64>, seed: u64) -> Result<f64> {
+        let own = self.law.sample(seed, STREAM, points.nrows())?.points;
+        let between = 2.0 * mean_distance(points, own.view(), false);
+        let within =
+            mean_distance(points, points, true) + mean_distance(own.view(), own.view(), true);
+        Ok((between - within).max(0.0).sqrt() / self.law.deviation())
+    }
+}
+
+/// The Gaussian of the points' mean and covariance.
+fn gaussian_of(points: ArrayView2<'_, f64>) -> Result<GaussianLaw> {
+    let n = points.nrows() as f64;
+    let columns = points.axis_iter(Axis(1)).map(|column| mean(&column.to_vec()));
+    let centre = Array1::from_iter(columns);
+    let from_mean = &points - &centre;
+    let covariance = multiply(from_mean.t(), from_mean.view())? / n;
+    Ok(GaussianLaw { mean: centre, covariance })
+}
+
+/// The mean distance of a point of one set to one of the other; of the same set, to another point of it.
+fn mean_distance(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, same: bool) -> f64 {
+    let (n, m) = (a.nrows(), b.nrows());
+    let pairs = if same { n * (n - 1) } else { n * m };
+    let total = sum_by_parallel(n, |i| {
+        let row = a.row(i);
+        b.rows().into_iter().fold(0.0, |sum, other| sum + distance(row.iter(), other.iter()))
+    });
+    total / pairs as f64
+}
+
+/// ‖x − y‖₂.
+pub(crate) fn distance<'a>(
+    x: impl Iterator<Item = &'a f64>,
+    y: impl Iterator<Item = &'a f64>,
+) -> f64 {
+    x.zip(y).fold(0.0, |sum, (x, y)| (x - y).mul_add(x - y, sum)).sqrt()
+}
