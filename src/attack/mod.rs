@@ -22,10 +22,11 @@
 //! # Ok::<(), tweedie::Error>(())
 //! ```
 //!
-//! Floor 5. Uses `arith`, `channel`, `law`, `denoiser`, `error`; `attack::trajectory` alone also `sampler`, which uses
+//! Floor 5. Uses `arith`, `channel`, `law`, `denoiser`, `error`; `attack::ahead` and `attack::trajectory` also `sampler`, which uses
 //! nothing of this room. Spec: E4, N3, N4.
 
 pub mod affine;
+pub mod ahead;
 mod exact;
 mod inner;
 mod length;

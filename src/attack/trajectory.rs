@@ -76,7 +76,25 @@ pub fn displace<T: Real, D: Denoiser<T> + ?Sized>(
     plan: &TrajectoryAttack,
 ) -> Result<Displaced<T>> {
     let states = steps.channels().len().saturating_sub(usize::from(options.end == End::LastLevel));
-    plan.check::<T>(states)?;
+    plan.chosen.check::<T>(plan.eps, states)?;
+    let moved = |k: usize, channel: Channel, state: Array2<T>| {
+        plan.moved(denoiser, channel, state, seed, k)
+    };
+    displaced_by((denoiser, steps, method), n, seed, options, &plan.chosen, &moved)
+}
+
+/// What becomes of the state k at its channel.
+pub(super) type Moved<'a, T> = dyn Fn(usize, Channel, Array2<T>) -> Result<Array2<T>> + 'a;
+
+/// [`sample`] twice, once with what `moved` makes of the chosen states, which exist.
+pub(super) fn displaced_by<T: Real, D: Denoiser<T> + ?Sized>(
+    (denoiser, steps, method): (&D, &Steps, Method),
+    n: usize,
+    seed: u64,
+    options: &Options<'_, T>,
+    chosen: &Chosen,
+    moved: &Moved<'_, T>,
+) -> Result<Displaced<T>> {
     let clean = sample(denoiser, steps, method, n, seed, options)?;
     let perturbed = Cell::new(0);
     let intervene = |k: usize, channel: Channel, state: ArrayView2<'_, T>| {
@@ -84,12 +102,11 @@ pub fn displace<T: Real, D: Denoiser<T> + ?Sized>(
             Some(other) => other(k, channel, state)?,
             None => None,
         };
-        if !plan.chosen.contains(k) {
+        if !chosen.contains(k) {
             return Ok(before);
         }
         perturbed.set(perturbed.get() + 1);
-        let before = before.unwrap_or_else(|| state.to_owned());
-        plan.moved(denoiser, channel, before, seed, k).map(Some)
+        moved(k, channel, before.unwrap_or_else(|| state.to_owned())).map(Some)
     };
     let told = Options { intervene: Some(&intervene), ..options.clone() };
     let attacked = sample(denoiser, steps, method, n, seed, &told)?;
@@ -110,18 +127,17 @@ impl Chosen {
             Chosen::States(states) => states.contains(&k),
         }
     }
-}
 
-impl TrajectoryAttack {
-    fn check<T: Real>(&self, states: usize) -> Result<()> {
-        if !(self.eps >= 0.0 && self.eps <= T::MAX.to_f64()) {
+    /// Errors where the radius is not one of the scalar's, or a chosen state is not among so many.
+    pub(super) fn check<T: Real>(&self, eps: f64, states: usize) -> Result<()> {
+        if !(eps >= 0.0 && eps <= T::MAX.to_f64()) {
             return Err(Error::Domain {
                 what: "eps",
-                value: self.eps,
+                value: eps,
                 expected: "a finite number of the scalar, at least 0",
             });
         }
-        let Chosen::States(chosen) = &self.chosen else { return Ok(()) };
+        let Chosen::States(chosen) = self else { return Ok(()) };
         match chosen.iter().enumerate().find(|(_, state)| **state >= states) {
             None => Ok(()),
             Some((i, &state)) => Err(Error::Entry {
@@ -132,7 +148,9 @@ impl TrajectoryAttack {
             }),
         }
     }
+}
 
+impl TrajectoryAttack {
     /// The perturbed state.
     fn moved<T: Real, D: Denoiser<T> + ?Sized>(
         &self,

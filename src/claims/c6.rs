@@ -44,7 +44,7 @@ fn find(context: &Context<'_>) -> Result<Findings> {
         let mut distances = [0.0; STEPS.len()];
         for (distance, steps) in distances.iter_mut().zip(STEPS) {
             let generated = optimum::generated(recipe, size, Method::Ancestral, steps)?;
-            *distance = yardstick.quality_of(&generated)?.frechet;
+            *distance = yardstick.quality_of(&generated, steps)?.frechet;
         }
         ideal.push(distances);
     }

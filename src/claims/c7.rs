@@ -42,7 +42,7 @@ fn find(context: &Context<'_>) -> Result<Findings> {
         for (which, way) in WAYS.iter().enumerate() {
             if which > 0 {
                 let pair = ((0, "plain"), (which, way.name()));
-                cases.extend(measured.cases("λ = 0.3, r = 1", aspect, pair, 1.0));
+                cases.extend(measured.cases("λ = 0.3, r = s²", aspect, pair, 1.0));
             }
             figure = figure.layer(measured.marks(way.name(), aspect, &places[which..=which]));
         }

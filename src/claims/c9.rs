@@ -114,7 +114,10 @@ fn curve(
                 ..recipes[0]
             };
             let law = optimum::generated(&recipe, size, Method::Ancestral, size.sampler_steps)?;
-            points.push([between(ends[0], ends[1]), (aspect.of)(&yardstick.quality_of(&law)?)]);
+            points.push([
+                between(ends[0], ends[1]),
+                (aspect.of)(&yardstick.quality_of(&law, size.sampler_steps)?),
+            ]);
         }
     }
     Ok(points)

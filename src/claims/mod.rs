@@ -8,11 +8,15 @@
 
 mod c1;
 mod c10;
+mod c11;
+mod c12;
 mod c2;
 mod c3;
 mod c4;
+mod c5;
 mod c6;
 mod c7;
+mod c8;
 mod c9;
 mod cases;
 mod component;
@@ -60,10 +64,14 @@ pub const CLAIMS: &[Claim] = &[
     c2::CLAIM,
     c3::CLAIM,
     c4::CLAIM,
+    c5::CLAIM,
     c6::CLAIM,
     c7::CLAIM,
+    c8::CLAIM,
     c9::CLAIM,
     c10::CLAIM,
+    c11::CLAIM,
+    c12::CLAIM,
 ];
 
 /// A claim: what is stated, and how it is measured.

@@ -54,7 +54,7 @@ impl Measured {
             yardstick.quality(points.view(), model.seed)
         })?;
         let exact =
-            |recipe| yardstick.quality_of(&optimum::generated(recipe, size, method, steps)?);
+            |recipe| yardstick.quality_of(&optimum::generated(recipe, size, method, steps)?, steps);
         let exact: Result<Vec<Quality>> = match yardstick.law().components() {
             1 => recipes.iter().map(exact).collect(),
             _ => Ok(Vec::new()),

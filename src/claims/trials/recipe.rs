@@ -55,17 +55,19 @@ pub(crate) struct Recipe {
     pub samples: usize,
     pub way: Way,
     pub lambda: f64,
-    /// r_max.
+    /// r_max and ρ of r = r_max·s^ρ + b.
     pub radius: f64,
+    pub power: f64,
     /// `noise` or `input`.
     pub units: &'static str,
 }
 
 impl Recipe {
-    /// The source method's numbers on clean, endless data: λ = 0.3, r_max = 1, noise units.
+    /// The source method's numbers on clean, endless data: λ = 0.3, r_max = 1, ρ = 2, noise units.
     pub fn new(law: &'static str, way: Way) -> Self {
         let harm = Harm::None;
-        Recipe { law, harm, samples: 0, way, lambda: 0.3, radius: 1.0, units: "noise" }
+        let (lambda, radius, power, units) = (0.3, 1.0, 2.0, "noise");
+        Recipe { law, harm, samples: 0, way, lambda, radius, power, units }
     }
 
     /// The same with harmed data.
@@ -82,7 +84,7 @@ impl Recipe {
         };
         let numbers = match self.way {
             Way::Plain => String::new(),
-            _ => format!("-{}-{}-{}", self.lambda, self.radius, self.units),
+            _ => format!("-{}-{}-{}-{}", self.lambda, self.radius, self.power, self.units),
         };
         format!("{}-{harm}-{}-{}{numbers}", self.law, self.samples, self.way.name())
     }
@@ -115,7 +117,7 @@ impl Recipe {
         }
         .into();
         let perturbation = &mut config.perturbation;
-        perturbation.radius = self.radius;
+        (perturbation.radius, perturbation.power) = (self.radius, self.power);
         match self.way {
             Way::Plain | Way::Random | Way::Invariance => perturbation.kind = "random".into(),
             Way::Adversarial => {

@@ -4,6 +4,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
+use super::super::worst::U;
 use crate::arith::matrix::multiply;
 use crate::arith::{mean, sum_by_parallel};
 use crate::error::Result;
@@ -55,15 +56,16 @@ impl Yardstick {
         let gaussian = gaussian_of(points)?;
         Ok(Quality {
             off_subspace: self.off_subspace(points)?,
+            frechet: self.frechet_of(&gaussian)?,
+            spread: self.spread_of(&gaussian),
             energy: self.energy(points, seed)?,
-            ..self.quality_of(&gaussian)?
         })
     }
 
-    /// All of it for a Gaussian law, exactly.
-    pub fn quality_of(&self, law: &GaussianLaw) -> Result<Quality> {
+    /// All of it for a Gaussian law that so many steps made, exactly but for rounding.
+    pub fn quality_of(&self, law: &GaussianLaw, steps: usize) -> Result<Quality> {
         Ok(Quality {
-            off_subspace: self.off_subspace_of(law)?,
+            off_subspace: self.off_subspace_of(law, steps)?,
             frechet: self.frechet_of(law)?,
             spread: self.spread_of(law),
             energy: f64::NAN,
@@ -79,14 +81,20 @@ impl Yardstick {
         Ok((total / points.nrows() as f64).sqrt() / self.law.deviation())
     }
 
-    /// The same for a Gaussian law, exactly.
-    pub fn off_subspace_of(&self, law: &GaussianLaw) -> Result<f64> {
+    /// The same for a Gaussian law that so many steps of a sampler made.
+    ///
+    /// 0 where it cannot be told from 0: each step's rounding is within (8d + 96)·u of the largest variance on the way
+    /// (`law_of_sampler`), which is that of the noise or the law.
+    fn off_subspace_of(&self, law: &GaussianLaw, steps: usize) -> Result<f64> {
         let shift = &law.mean - &self.moments.mean();
         let shift = multiply(shift.view().insert_axis(Axis(0)), self.normals.view())?;
         let half = multiply(self.normals.t(), law.covariance.view())?;
         let normal = multiply(half.view(), self.normals.view())?;
         let total = normal.diag().iter().chain(&shift.mapv(|m| m * m)).sum::<f64>();
-        Ok(total.max(0.0).sqrt() / self.law.deviation())
+        let largest = self.moments.values().iter().fold(1.0_f64, |most, &c| most.max(c));
+        let rounding = (steps * (8 * law.mean.len() + 96)) as f64 * U * largest;
+        let known = if total > rounding * self.normals.ncols() as f64 { total } else { 0.0 };
+        Ok(known.sqrt() / self.law.deviation())
     }
 
     /// W₂ between two Gaussians, one of them the law's mean and covariance, over the law's deviation: for the mean and
