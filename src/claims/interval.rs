@@ -6,8 +6,6 @@ use crate::arith::scalar::{exp, ln};
 
 /// Runs of everything that is trained: each with its own weights, data and noise.
 pub(super) const SEEDS: usize = 5;
-/// The confidence of an interval over seeds: numbers that are normal leave it with probability 1/100.
-pub(super) const CONFIDENCE: f64 = 0.99;
 /// The 99.5 % point of Student's t with 4 degrees of freedom, to the double. With z = t²/(4 + t²) its distribution function
 /// is 1/2 + (3√z/4)·(1 − z/3), which the tests evaluate.
 const STUDENT: f64 = 4.604_094_871_415_897;
@@ -53,6 +51,9 @@ impl Estimate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Numbers that are normal leave an interval with probability 1/100.
+    const CONFIDENCE: f64 = 0.99;
 
     #[test]
     fn student_s_point_is_that_of_its_distribution() {

@@ -34,6 +34,7 @@ pub(super) fn run(options: &arguments::Claims) -> Result<u8> {
         version: env!("CARGO_PKG_VERSION").into(),
         seed: options.seed,
         quick: options.quick,
+        full: options.full,
         command: command(options),
     };
     report::write(&options.out, &header, &outcomes)?;

@@ -16,10 +16,12 @@ use crate::figure::Figure;
 
 const STYLE: &str = include_str!("report.css");
 
-const WHAT: &str = "Every statement below is a theorem on denoising scores, checked here on laws whose truth is known in \
+const WHAT: &str = "The statements T and E are theorems on denoising scores, checked here on laws whose truth is known in \
     closed form. Each measured figure stands against a bound that is derived, not chosen: from a rounding analysis, from \
-    the order of a discretisation, or from a statistical test with a stated false-alarm rate. A claim holds when every \
-    one of its cases stays within its bound.";
+    the order of a discretisation, or from a statistical test with a stated false-alarm rate. A theorem holds when every \
+    one of its cases stays within its bound. The statements C are findings about training, measured on trained models over \
+    several seeds and on the exact optimum of what was trained: a case shows one where its whole interval is within the \
+    bound, and the verdict says whether all cases do, some, or none.";
 
 /// The page.
 ///
@@ -55,14 +57,22 @@ pub(super) fn opening(title: &str) -> String {
 
 /// The command that reproduces the claims with this id.
 fn command(header: &Header, id: &str) -> String {
-    let quick = if header.quick { " --quick" } else { "" };
-    format!("tweedie claims --only {id} --seed {}{quick}", header.seed)
+    let size = match (header.quick, header.full) {
+        (true, _) => " --quick",
+        (false, true) => " --full",
+        (false, false) => "",
+    };
+    format!("tweedie claims --only {id} --seed {}{size}", header.seed)
 }
 
 fn front(page: &mut String, header: &Header, outcomes: &[Outcome]) {
     let failed = outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Fails).count();
     let class = if failed == 0 { "holds" } else { "fails" };
-    let run = if header.quick { "quick: fewer samples, coarser grids" } else { "full" };
+    let run = match (header.quick, header.full) {
+        (true, _) => "quick: fewer samples, coarser grids",
+        (false, true) => "the whole study",
+        (false, false) => "the usual size",
+    };
     let _ = write!(
         page,
         "<header>\n<p class=\"mark\">tweedie</p>\n<h1>The theory of denoising, measured</h1>\n\
@@ -99,7 +109,7 @@ fn overview(page: &mut String, outcomes: &[Outcome]) {
             ratio_cell(worst),
             outcome.cases.len() - outcome.failures(),
             outcome.cases.len(),
-            pill(outcome.verdict == Verdict::Holds),
+            verdict(outcome.verdict),
         );
     }
     page.push_str("</tbody>\n</table></div>\n</section>\n");
@@ -118,13 +128,16 @@ fn section(
         stem(&outcome.id),
         escape(&outcome.id),
         escape(&outcome.title),
-        pill(outcome.verdict == Verdict::Holds),
+        verdict(outcome.verdict),
         escape(&outcome.statement),
     );
     fact(page, "Source", &outcome.source);
     fact(page, "Hypothesis", &outcome.hypothesis);
     fact(page, "Measured", &outcome.measured);
     fact(page, "Bound", &outcome.bound);
+    if let Some(condition) = &outcome.condition {
+        fact(page, "Shown for", condition);
+    }
     if let Some(Statistics { false_alarm, power }) = &outcome.statistics {
         fact(page, "False alarms", &format!("at most {}", number_unicode(*false_alarm)));
         fact(page, "Power", power);
@@ -169,10 +182,10 @@ fn cases(page: &mut String, cases: &[Case]) {
             escape(&case.law),
             escape(&case.channel),
             escape(&case.quantity),
-            figure_cell(Some(case.measured)),
+            measured_cell(case),
             figure_cell(Some(case.bound)),
             ratio_cell(Some(case)),
-            pill(case.holds),
+            shown(case),
         );
     }
     page.push_str("</tbody>\n</table></div>\n");
@@ -192,11 +205,35 @@ fn ratio_cell(case: Option<&Case>) -> String {
     format!("<td class=\"{class}\" style=\"--part:{percent:.0}%\">{}</td>", number_unicode(ratio))
 }
 
-fn pill(holds: bool) -> &'static str {
-    if holds {
-        "<span class=\"pill holds\">✓ holds</span>"
-    } else {
-        "<span class=\"pill fails\">✗ fails</span>"
+fn verdict(verdict: Verdict) -> String {
+    let (class, sign) = match verdict {
+        Verdict::Holds => ("holds", "✓ "),
+        Verdict::Fails => ("fails", "✗ "),
+        Verdict::HoldsUnder | Verdict::DoesNotHold | Verdict::Undecided => ("open", ""),
+    };
+    format!("<span class=\"pill {class}\">{sign}{}</span>", verdict.word())
+}
+
+/// What one case says.
+fn shown(case: &Case) -> String {
+    match (case.holds, case.interval) {
+        (true, _) => verdict(Verdict::Holds),
+        (false, None) => verdict(Verdict::Fails),
+        (false, Some([low, _])) if low > case.bound => verdict(Verdict::DoesNotHold),
+        (false, Some(_)) => verdict(Verdict::Undecided),
+    }
+}
+
+/// The figure, with its interval where it has one that is wider than a point.
+fn measured_cell(case: &Case) -> String {
+    match case.interval {
+        Some([low, high]) if low < high => format!(
+            "<td class=\"n\">{} <small>[{}, {}]</small></td>",
+            number_unicode(case.measured),
+            number_unicode(low),
+            number_unicode(high)
+        ),
+        _ => figure_cell(Some(case.measured)),
     }
 }
 

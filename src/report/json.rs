@@ -13,10 +13,11 @@ struct Document<'a> {
     tweedie: &'a str,
     seed: u64,
     quick: bool,
+    full: bool,
     claims: &'a [Outcome],
 }
 
-/// The document `{"tweedie": version, "seed", "quick", "claims": [...]}`, indented. A number that is not finite is the
+/// The document `{"tweedie": version, "seed", "quick", "full", "claims": [...]}`, indented. A number that is not finite is the
 /// string `NaN`, `Infinity` or `-Infinity`. Equal outcomes give equal bytes.
 ///
 /// Errors: `Error::File` should the writer fail, which writing to memory does not.
@@ -25,6 +26,7 @@ pub fn json(header: &Header, outcomes: &[Outcome]) -> Result<String> {
         tweedie: &header.version,
         seed: header.seed,
         quick: header.quick,
+        full: header.full,
         claims: outcomes,
     };
     let mut text = serde_json::to_string_pretty(&document)

@@ -35,6 +35,8 @@ pub struct Header {
     pub seed: u64,
     /// Whether the run was shortened: fewer samples and coarser grids.
     pub quick: bool,
+    /// Whether it was the whole study of the findings.
+    pub full: bool,
     /// The command that gives this report again, without what does not change it (threads, output directory).
     pub command: String,
 }

@@ -48,20 +48,33 @@ pub fn table(outcomes: &[Outcome], width: usize, colour: bool) -> String {
     out
 }
 
-/// How many claims hold, in words: `7 claims hold.` or `6 of 7 claims hold; T2 fails.`
+/// How many claims hold, in words: `7 claims hold.`, `6 of 7 claims hold; T2 fails.` or `15 of 18 claims hold; C2, C3 hold under
+/// conditions; C4 is undecided.`
 pub fn summary(outcomes: &[Outcome]) -> String {
-    let failed: Vec<&str> = outcomes
-        .iter()
-        .filter(|outcome| outcome.verdict == Verdict::Fails)
-        .map(|outcome| outcome.id.as_str())
-        .collect();
-    let all = outcomes.len();
+    let of = |verdict| -> Vec<&str> {
+        let these = outcomes.iter().filter(|outcome| outcome.verdict == verdict);
+        these.map(|outcome| outcome.id.as_str()).collect()
+    };
+    let (all, holding) = (outcomes.len(), of(Verdict::Holds).len());
     let (noun, verb) = if all == 1 { ("claim", "holds") } else { ("claims", "hold") };
-    match failed.as_slice() {
-        [] => format!("{all} {noun} {verb}."),
-        [one] => format!("{} of {all} {noun} hold; {one} fails.", all - 1),
-        many => format!("{} of {all} {noun} hold; {} fail.", all - many.len(), many.join(", ")),
+    let mut words = if holding == all {
+        format!("{all} {noun} {verb}")
+    } else {
+        format!("{holding} of {all} {noun} hold")
+    };
+    for (verdict, one, many) in [
+        (Verdict::HoldsUnder, "holds under conditions", "hold under conditions"),
+        (Verdict::DoesNotHold, "does not hold", "do not hold"),
+        (Verdict::Undecided, "is undecided", "are undecided"),
+        (Verdict::Fails, "fails", "fail"),
+    ] {
+        let these = of(verdict);
+        if !these.is_empty() {
+            let verb = if these.len() == 1 { one } else { many };
+            let _ = write!(words, "; {} {verb}", these.join(", "));
+        }
     }
+    words + "."
 }
 
 fn cells(outcome: &Outcome) -> [String; 6] {

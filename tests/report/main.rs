@@ -21,6 +21,7 @@ fn header() -> Header {
         version: "1.2.3".into(),
         seed: 7,
         quick: false,
+        full: false,
         command: "tweedie claims --seed 7".into(),
     }
 }
@@ -36,6 +37,7 @@ fn outcome(id: &str, cases: Vec<Case>, figures: Vec<Figure>) -> Outcome {
         bound: "rounding".into(),
         statistics: Some(Statistics { false_alarm: 1e-9, power: "2 % in s".into() }),
         verdict: Verdict::of(&cases),
+        condition: None,
         cases,
         figures,
     }
