@@ -19,9 +19,14 @@ fn failures(outcome: &Outcome) -> Vec<String> {
 #[test]
 fn every_claim_holds_and_no_bit_depends_on_threads() {
     let one = run(true, 1);
-    let failing: Vec<String> = one.iter().flat_map(failures).collect();
+    // A finding (C) may hold in some of its cases or in none; a theorem holds.
+    let (findings, theorems): (Vec<_>, Vec<_>) =
+        one.iter().partition(|outcome| outcome.id.starts_with('C'));
+    let failing: Vec<String> = theorems.iter().flat_map(|outcome| failures(outcome)).collect();
     assert!(failing.is_empty(), "{}", failing.join("\n"));
-    assert!(one.iter().all(|outcome| outcome.verdict == Verdict::Holds));
+    assert!(theorems.iter().all(|outcome| outcome.verdict == Verdict::Holds));
+    assert!(findings.iter().all(|outcome| outcome.verdict != Verdict::Fails));
+    assert_eq!(findings.len(), 12);
     // Debug output of f64 is the shortest that reads back to the same bits.
     assert_eq!(format!("{one:?}"), format!("{:?}", run(true, 2)));
 }

@@ -20,6 +20,11 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// A figure and the ends of its interval.
+    pub fn new(centre: f64, low: f64, high: f64) -> Self {
+        Estimate { centre, low, high }
+    }
+
     /// What has no chance in it.
     pub fn exact(value: f64) -> Self {
         Estimate { centre: value, low: value, high: value }

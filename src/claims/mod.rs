@@ -48,6 +48,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Error, Result};
 use crate::figure::Figure;
 
+pub use interval::Estimate;
 pub use outcome::{Case, Outcome, Statistics, Verdict};
 pub use subject::{Library, Subject};
 
