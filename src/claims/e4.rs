@@ -74,6 +74,7 @@ const LAMBDA: f64 = 0.5;
 struct Checks {
     above: Worst,
     below: Worst,
+    width: Worst,
     strategy: Worst,
     gap: Worst,
     distance: Worst,
@@ -88,6 +89,7 @@ impl Checks {
                 .case(law, "largest effect found by visiting, against the enclosure's upper end"),
             self.below
                 .case(law, "the enclosure's lower end, against the largest effect by visiting"),
+            self.width.case(law, "the enclosure's upper end − the largest effect by visiting"),
             self.strategy.case(law, "weights and lengths of the strategy, against 1"),
             self.gap.case(law, "duality gap, proven again"),
             self.distance.case(law, "‖A − the minimiser for its strategy‖"),
@@ -148,7 +150,7 @@ fn enclosures(
         // The enclosure is no wider than rounding makes it, so that a maximum that is too large is seen.
         let width =
             64.0 * (d as f64 + 16.0) * U * (matrix.iter().map(|b| b * b).sum::<f64>() * d as f64);
-        checks.below.add(&name, found.upper - most, width + f64::MIN_POSITIVE);
+        checks.width.add(&name, found.upper - most, width + f64::MIN_POSITIVE);
     }
     Ok(())
 }
