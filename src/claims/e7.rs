@@ -15,7 +15,7 @@
 //!
 //! Floor 7. Uses `claims`, `attack`, `denoiser`, `law`, `arith`, `figure`. Spec: E7.
 
-use ndarray::{Array1, Array2, ArrayView1, s};
+use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 
 use super::affine_cases::{self, Setting};
 use super::cases::{self, NamedChannel};
@@ -30,8 +30,8 @@ use crate::arith::fill_normal;
 use crate::attack::{Address, Attack, Inner, Keep, Norm, Settings, Shape, perturb_at};
 use crate::denoiser::Exact;
 use crate::error::Result;
-use crate::figure::{Axis, Figure, Layer};
-use crate::law::{Quantity, toy_law};
+use crate::figure::{Axis as Scale, Figure, Layer};
+use crate::law::{Noised, Quantity, toy_law};
 use crate::objective::Units;
 use crate::objective::consistency::perturbed;
 
@@ -116,73 +116,92 @@ fn norm(vector: ArrayView1<'_, f64>) -> f64 {
 /// The ω's length: small enough that Σ_post hardly changes, large enough that the predictions' rounding does not show.
 const RADIUS: f64 = 1.0 / 65536.0;
 
+/// A point with its posterior covariance, and a bound of the error of that.
+struct Place<'a> {
+    setting: &'a Setting,
+    named: &'a NamedChannel,
+    noised: &'a Noised<f64>,
+    x: ArrayView1<'a, f64>,
+    covariance: Array2<f64>,
+    error: f64,
+    seed: u64,
+}
+
 fn examine(
     context: &Context<'_>,
     setting: &Setting,
     named: &NamedChannel,
     checks: &mut Checks,
 ) -> Result<()> {
-    let channel = named.channel;
-    let (a, s) = (channel.a(), channel.s());
-    let noised = setting.mixture.through::<f64>(channel)?;
+    let noised = setting.mixture.through::<f64>(named.channel)?;
     let seed = context.seed.wrapping_add(17_000);
-    let all = cases::points(&setting.mixture, channel, seed, 6)?;
+    let all = cases::points(&setting.mixture, named.channel, seed, 6)?;
     // The last three are far away, where a segment is shorter than a rounding of x.
     let points = all.slice(s![..all.nrows() - 3, ..]);
-    let covariances = context.subject.evaluate(&noised, points, &[Quantity::Covariance])?;
-    let covariances = given(covariances.covariance, "covariance")?;
+    let values = context.subject.evaluate(&noised, points, &[Quantity::Covariance])?;
+    let covariances = given(values.covariance, "covariance")?;
     let bounds = given(noised.bounds(points, &[Quantity::Covariance])?.covariance, "covariance")?;
-    let d = setting.dimension();
-    let scale = a / s * (a / s);
-    let wanted = [Quantity::Denoiser, Quantity::Noise];
     for (n, x) in points.rows().into_iter().enumerate() {
-        let covariance = covariances.index_axis(ndarray::Axis(0), n).to_owned();
-        let (v, [least, most], eigen_error) = directions(&covariance, seed.wrapping_add(n as u64))?;
-        let omega = v.mapv(|x| RADIUS * x);
-        let count = v.nrows();
-        let here = Array2::from_shape_fn((count, d), |(_, i)| x[i]);
-        let there = perturbed(&vec![channel; count], Units::Noise, here.view(), omega.view())?;
-        let stacked = ndarray::concatenate![ndarray::Axis(0), here.slice(s![..1, ..]), there];
-        let values = context.subject.evaluate(&noised, stacked.view(), &wanted)?;
-        let (denoised, noise) =
-            (given(values.denoiser, "denoiser")?, given(values.noise, "noise")?);
-        let limits = noised.bounds(stacked.view(), &wanted)?;
-        let (of_d, of_e) = (given(limits.denoiser, "denoiser")?, given(limits.noise, "noise")?);
-        // What Σ_post can change over the segment, in P; ∇D̂ at most λ_max over it, for the rounding of x′.
-        let components = Components::new(&setting.mixture, channel);
-        let third = (0..count + 1)
-            .map(|k| components.third_cumulant(&stacked.row(k).to_vec()))
-            .fold(0.0_f64, f64::max);
-        let change = scale * (0.5 * s * RADIUS * (a / s / s) * third);
-        let entries = bounds.index_axis(ndarray::Axis(0), n);
-        let covariance_error =
-            entries.iter().fold(0.0_f64, |sum, b| b.mul_add(*b, sum)).sqrt() + eigen_error;
-        let (p_least, p_most) = (scale * least, scale * most);
-        let of_p = scale * covariance_error + change + 8.0 * U * p_most.abs();
-        for k in 0..count {
-            let row = |m: &Array2<f64>| &m.row(k + 1) - &m.row(0);
-            let length = RADIUS * norm(v.row(k));
-            let r = a / s * norm(row(&denoised).view()) / length;
-            let q = norm(row(&noise).view()) / length;
-            // x′ is rounded: the ω that was applied differs by u|x′|/s, which Q and R see by at most 1 + ‖P‖.
-            let moved = U * norm(there.row(k)) / s / length * (2.0 + p_most + of_p);
-            let both = |m: &Array2<f64>| norm((&m.row(k + 1) + &m.row(0)).view()) / length;
-            let rounding = (d as f64 + 12.0) * U * (1.0 + p_most);
-            let of_r = 1.01 * (a / s * both(&of_d) + moved + rounding) + of_p;
-            let of_q = 1.01 * (both(&of_e) + moved + rounding) + of_p;
-            let name = &named.name;
-            if k < 2 {
-                let p = if k == 0 { p_least } else { p_most };
-                checks.residual.add(name, (r - p).abs(), of_r);
-                checks.difference.add(name, (q - (1.0 - p).abs()).abs(), of_q);
-                continue;
-            }
-            checks.residual_elsewhere.add(name, r, p_most + of_r);
-            if p_least + p_most <= 2.0 {
-                checks.across.add(name, q, 1.0 - p_least + of_q);
-            } else {
-                checks.between.add(name, q, p_most - 1.0 + of_q);
-            }
+        let entries = bounds.index_axis(Axis(0), n);
+        let place = Place {
+            setting,
+            named,
+            noised: &noised,
+            x,
+            covariance: covariances.index_axis(Axis(0), n).to_owned(),
+            error: entries.iter().fold(0.0_f64, |sum, b| b.mul_add(*b, sum)).sqrt(),
+            seed: seed.wrapping_add(n as u64),
+        };
+        probe(context, &place, checks)?;
+    }
+    Ok(())
+}
+
+/// Checks 1 and 2 at a point.
+fn probe(context: &Context<'_>, place: &Place<'_>, checks: &mut Checks) -> Result<()> {
+    let (channel, d) = (place.named.channel, place.x.len());
+    let (a, s) = (channel.a(), channel.s());
+    let (v, [least, most], eigen_error) = directions(&place.covariance, place.seed)?;
+    let (omega, count) = (v.mapv(|x| RADIUS * x), v.nrows());
+    let here = Array2::from_shape_fn((count, d), |(_, i)| place.x[i]);
+    let there = perturbed(&vec![channel; count], Units::Noise, here.view(), omega.view())?;
+    let stacked = ndarray::concatenate![Axis(0), here.slice(s![..1, ..]), there];
+    let wanted = [Quantity::Denoiser, Quantity::Noise];
+    let values = context.subject.evaluate(place.noised, stacked.view(), &wanted)?;
+    let (denoised, noise) = (given(values.denoiser, "denoiser")?, given(values.noise, "noise")?);
+    let limits = place.noised.bounds(stacked.view(), &wanted)?;
+    let (of_d, of_e) = (given(limits.denoiser, "denoiser")?, given(limits.noise, "noise")?);
+    // What Σ_post can change over the segments, in P.
+    let components = Components::new(&place.setting.mixture, channel);
+    let thirds = stacked.rows().into_iter().map(|row| components.third_cumulant(&row.to_vec()));
+    let third = thirds.fold(0.0_f64, f64::max);
+    let scale = a / s * (a / s);
+    let change = scale * (0.5 * s * RADIUS * (a / s / s) * third);
+    let (p_least, p_most) = (scale * least, scale * most);
+    let of_p = scale * (place.error + eigen_error) + change + 8.0 * U * p_most.abs();
+    let name = &place.named.name;
+    for k in 0..count {
+        let row = |m: &Array2<f64>| &m.row(k + 1) - &m.row(0);
+        let length = RADIUS * norm(v.row(k));
+        let r = a / s * norm(row(&denoised).view()) / length;
+        let q = norm(row(&noise).view()) / length;
+        // x′ is rounded: the ω that was applied differs by u|x′|/s, which Q and R see by at most 1 + ‖P‖.
+        let moved = U * norm(there.row(k)) / s / length * (2.0 + p_most + of_p);
+        let both = |m: &Array2<f64>| norm((&m.row(k + 1) + &m.row(0)).view()) / length;
+        let rounding = (d as f64 + 12.0) * U * (1.0 + p_most);
+        let of_r = 1.01 * (a / s * both(&of_d) + moved + rounding) + of_p;
+        let of_q = 1.01 * (both(&of_e) + moved + rounding) + of_p;
+        if k < 2 {
+            let p = if k == 0 { p_least } else { p_most };
+            checks.residual.add(name, (r - p).abs(), of_r);
+            checks.difference.add(name, (q - (1.0 - p).abs()).abs(), of_q);
+            continue;
+        }
+        checks.residual_elsewhere.add(name, r, p_most + of_r);
+        if p_least + p_most <= 2.0 {
+            checks.across.add(name, q, 1.0 - p_least + of_q);
+        } else {
+            checks.between.add(name, q, p_most - 1.0 + of_q);
         }
     }
     Ok(())
@@ -194,7 +213,7 @@ fn residuals(context: &Context<'_>) -> Result<Figure> {
         .caption(
             "The squared residual ‖R‖² at draws of the oblique plane, three Gaussians and the training set at σ = 0.5, for ω of ℓ2 length at most 0.25 found by 20 steps of PGD on the prediction difference (the source method's) and on the residual, and for random ω in the same ball, against the largest eigenvalue of P = (a²/s²)·Cov[x₀ | x]. Below 1, and up to 2, the prediction difference looks away from the data and finds less than chance; above 2, between modes, both look the same way.",
         )
-        .axes(Axis::log("λ_max(P)"), Axis::log("‖R‖²"));
+        .axes(Scale::log("λ_max(P)"), Scale::log("‖R‖²"));
     let named = cases::ve(0.5)?;
     let (channel, radius, n) = (named.channel, 0.25, if context.quick { 24 } else { 120 });
     let mut found = vec![Vec::new(); 3];
