@@ -92,7 +92,8 @@ fn it_beats_chance_where_directions_differ() {
     let chosen = Chosen::States(vec![k]);
     let plan = LookAhead { norm: Norm::L2, eps: 0.25, chosen, draws: 1 };
     let method = Method::Ddim { eta: 0.0 };
-    let found = displace_looking_ahead(&denoiser, &steps, method, POINTS, 3, &plan).unwrap();
+    let found =
+        displace_looking_ahead::<f64, _>(&denoiser, &steps, method, POINTS, 3, &plan).unwrap();
     let s = steps.channels()[k].s();
     let still = ends(&denoiser, &steps, Array2::zeros((1, 4)), k);
     let columns = ends(&denoiser, &steps, Array2::eye(4) * s, k) - &still;

@@ -4,12 +4,12 @@
 //! subtracted twice, a missing coefficient, a missing centring. `tests/claims.rs` holds the other half: with nothing
 //! planted every claim holds.
 //!
-//! Spec: T1, T2, T3, T4, T6, T7, T8.
+//! Spec: T1, T2, T3, T4, T6, T7, T8. `tests/mutants_equivariance.rs` has those of E.
 
 use ndarray::{Array2, ArrayView2};
 use tweedie::channel::{Channel, Steps};
 use tweedie::claims::{Context, Subject, Verdict, run_all};
-use tweedie::denoiser::Affine;
+use tweedie::denoiser::{Affine, AffineMaps};
 use tweedie::error::Result;
 use tweedie::law::Quantity::{Covariance, Denoiser, LogDensity, Noise, Responsibilities, Score};
 use tweedie::law::{Evaluation, Mixture, Noised, Quantity};
@@ -299,7 +299,7 @@ struct RecursionOf(fn(Method) -> Method, f64);
 impl Subject for RecursionOf {
     fn law_of_sampler(
         &self,
-        affine: &Affine,
+        affine: &dyn AffineMaps,
         steps: &Steps,
         method: Method,
         start: &GaussianLaw,

@@ -90,6 +90,25 @@ impl<'a> Components<'a> {
         }
     }
 
+    /// A bound of |κ₃(x₀·u, x₀·v, x₀·w)| for unit vectors u, v, w, at x, given x: of how fast Σ_post changes, over θ.
+    ///
+    /// κ₃ = E[e_ue_ve_w] + Cov(e_u, P_vw) + Cov(e_v, P_uw) + Cov(e_w, P_uv). With L the length of the ranges, |e| ≤ L and
+    /// E[e_v²] ≤ L²/4, the first is at most L³/4; by Grüss each of the rest at most L·Δ/4, where P_k between 0 and Δ·I gives
+    /// entries a range of at most Δ. 0 for one component.
+    pub fn third_cumulant(&self, x: &[f64]) -> f64 {
+        if self.law.components() == 1 {
+            return 0.0;
+        }
+        let (a, s) = (self.channel.a(), self.channel.s());
+        let square = self.ranges(x).iter().fold(0.0_f64, |sum, l| l.mul_add(*l, sum));
+        let length = square.sqrt();
+        let variances =
+            (0..self.law.components()).map(|k| self.law.covariance().largest_variance(k));
+        let most = variances.fold(0.0_f64, f64::max);
+        let spread = s * s * (most / (a * a).mul_add(most, s * s));
+        (0.25 * length * length * length + 0.75 * length * spread) * 1.001
+    }
+
     /// L_i = max_k b_ki − min_k b_ki, rounded up; exactly 0 for one component.
     fn ranges(&self, x: &[f64]) -> Vec<f64> {
         let d = x.len();

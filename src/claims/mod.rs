@@ -3,9 +3,10 @@
 //! [`CLAIMS`] is the registry, one file a claim. A claim asks its [`Subject`] for every quantity it tests, so the
 //! same code that tells a user that the theory holds here is run by the test suite against planted mistakes.
 //!
-//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `sampler`, `arith`, `figure`, `error`.
-//! Spec: T1, T2, T3, T4, T6, T7, T8.
+//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `objective`, `sampler`, `attack`, `optimum`, `arith`, `figure`,
+//! `error`. Spec: T1, T2, T3, T4, T6, T7, T8, E1, E2, E3, E4, E7.
 
+mod affine_cases;
 mod c1;
 mod c10;
 mod c11;
@@ -20,6 +21,12 @@ mod c8;
 mod c9;
 mod cases;
 mod component;
+mod e1;
+mod e2;
+mod e3;
+mod e4;
+mod e7;
+mod e7_affine;
 mod interval;
 pub mod outcome;
 mod path;
@@ -61,6 +68,11 @@ pub const CLAIMS: &[Claim] = &[
     t6::CLAIM,
     t7::CLAIM,
     t8::CLAIM,
+    e1::CLAIM,
+    e2::CLAIM,
+    e3::CLAIM,
+    e4::CLAIM,
+    e7::CLAIM,
     c1::CLAIM,
     c2::CLAIM,
     c3::CLAIM,

@@ -1,13 +1,20 @@
 //! What the claims test: every quantity that a claim compares with the theory is asked of a [`Subject`].
 //!
-//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `sampler`, `error`. Spec: T1, T2, T3, T8.
+//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `objective`, `sampler`, `attack`, `optimum`, `error`.
+//! Spec: T1, T2, T3, T8, E1, E2, E3, E4, E7.
 
 use ndarray::{Array2, ArrayView2};
 
+use crate::attack::Norm;
+use crate::attack::affine::{Largest, largest_effect};
 use crate::channel::{Channel, Steps};
-use crate::denoiser::Affine;
+use crate::denoiser::{Affine, AffineMaps, Denoiser, Prediction};
 use crate::error::{Error, Result};
 use crate::law::{Evaluation, Noised, Quantity};
+use crate::objective::{Consistency, Consistent, Weighting};
+use crate::optimum::minmax::{self, Saddle};
+use crate::optimum::source::{self, Equilibrium};
+use crate::optimum::{Minimiser, Quadratic};
 use crate::sampler::{self, End, GaussianLaw, Method, Options, Run};
 use crate::tweedie::{self, Kind};
 
@@ -58,7 +65,7 @@ pub trait Subject: Sync {
     /// The law that a sampler generates from a Gaussian start, by recursion: [`sampler::law_of_sampler`].
     fn law_of_sampler(
         &self,
-        affine: &Affine,
+        affine: &dyn AffineMaps,
         steps: &Steps,
         method: Method,
         start: &GaussianLaw,
@@ -78,6 +85,53 @@ pub trait Subject: Sync {
         options: &Options<'_, f64>,
     ) -> Result<Run<f64>> {
         sampler::sample(affine, steps, method, n, seed, options)
+    }
+
+    /// A denoiser's prediction: [`Denoiser::predict`].
+    fn predict(
+        &self,
+        denoiser: &dyn Denoiser<f64>,
+        channel: Channel,
+        x: ArrayView2<'_, f64>,
+    ) -> Result<Prediction<f64>> {
+        denoiser.predict(channel, x)
+    }
+
+    /// The constraint's losses: [`Consistency::evaluate`] with weight 1.
+    fn consistency(
+        &self,
+        consistency: &Consistency,
+        channels: &[Channel],
+        kind: Kind,
+        [clean, perturbed]: [&Prediction<f64>; 2],
+        omega: ArrayView2<'_, f64>,
+    ) -> Result<Consistent<f64>> {
+        consistency.evaluate(channels, (kind, Weighting::Uniform), clean, perturbed, omega)
+    }
+
+    /// The affine optimum for ω of covariance τ²I: [`Quadratic::minimiser_along`].
+    fn affine_optimum(&self, quadratic: &Quadratic<'_>, tau_squared: f64) -> Result<Minimiser> {
+        quadratic.minimiser_along(&vec![tau_squared; quadratic.moments().dimension()])
+    }
+
+    /// The largest effect of a perturbation: [`largest_effect`].
+    fn largest_effect(
+        &self,
+        norm: Norm,
+        matrix: ArrayView2<'_, f64>,
+        radius: f64,
+    ) -> Result<Largest> {
+        largest_effect(norm, matrix, radius)
+    }
+
+    /// The min–max affine optimum: [`minmax::saddle`].
+    fn saddle(&self, quadratic: &Quadratic<'_>, norm: Norm, square_radius: f64) -> Result<Saddle> {
+        minmax::saddle(quadratic, norm, square_radius)
+    }
+
+    /// The equilibrium with the source method's adversary: [`source::equilibrium`].
+    fn equilibrium(&self, quadratic: &Quadratic<'_>, square_radius: f64) -> Result<Equilibrium> {
+        source::equilibrium(quadratic, square_radius)
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) enum Command {
     Sample(Sample),
     /// Perturb points, or a sampler's states, so that a prediction changes most.
     Attack(Box<Attack>),
+    /// What a training objective asks for exactly on a law, and the law that a sampler generates from it.
+    Optimum(Box<super::optimum::Arguments>),
     /// Compare two of: a law's exact predictions, a model's, those in a file.
     Compare(Compare),
     /// Train a denoiser by a configuration.

@@ -1,4 +1,4 @@
-//! The command line: `claims` (also with no argument), `eval`, `sample`, `train`, `attack`, `compare` and `info`.
+//! The command line: `claims` (also with no argument), `eval`, `sample`, `train`, `attack`, `optimum`, `compare` and `info`.
 //!
 //! Exit codes: 0 all holds, 1 a claim fails, 2 bad input, in one line: what, where, what was expected.
 //!
@@ -10,6 +10,7 @@ mod claims;
 mod compare;
 mod eval;
 mod info;
+mod optimum;
 mod sample;
 mod train;
 
@@ -58,6 +59,7 @@ fn run(arguments: Arguments) -> Result<u8> {
         Command::Eval(options) => eval::run(&options),
         Command::Sample(options) => sample::run(&options),
         Command::Attack(options) => attack::run(&options),
+        Command::Optimum(options) => optimum::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Train(options) => train::run(&options),
         Command::Info(options) => info::run(&options),

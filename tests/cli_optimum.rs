@@ -1,0 +1,173 @@
+//! `tweedie optimum` as a process: what it writes is the library's, and bad input is one line and exit code 2.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ndarray::ArrayD;
+use tweedie::attack::Norm;
+use tweedie::channel::{Channel, Steps};
+use tweedie::denoiser::Denoiser;
+use tweedie::format::npy::{ArrayRef, write_npy};
+use tweedie::format::npz::read_npz;
+use tweedie::law::toy_law;
+use tweedie::objective::{Constraint, Radius, Strength, Units};
+use tweedie::optimum::{AffineObjective, AffineOptimum, Moments, Perturbation, bures};
+use tweedie::sampler::{End, GaussianLaw, Method, law_of_sampler};
+
+fn place(name: &str) -> PathBuf {
+    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cli-optimum").join(name);
+    let _ = fs::remove_dir_all(&place);
+    fs::create_dir_all(&place).expect("a directory");
+    place
+}
+
+fn tweedie(place: &Path, line: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tweedie"));
+    command.current_dir(place).args(line.split_whitespace());
+    command.output().expect("the program starts")
+}
+
+fn works(place: &Path, line: &str) -> String {
+    let output = tweedie(place, line);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{line}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+fn array(arrays: &[(String, ArrayD<f64>)], name: &str) -> Vec<f64> {
+    let found = arrays.iter().find(|(known, _)| known == name);
+    found.unwrap_or_else(|| panic!("no {name}")).1.iter().copied().collect()
+}
+
+#[test]
+fn what_it_writes_is_the_librarys() {
+    let dir = place("writes");
+    let x = ndarray::arr2(&[[0.5, -1.0, 2.0], [0.0, 0.25, 1.0]]);
+    write_npy(&dir.join("points.npy"), &x as ArrayRef).expect("points");
+    let told = works(
+        &dir,
+        "optimum --law oblique-plane --alpha-bar 0.5 --adversary linf --lambda 0.7 --eps 0.4 --power 2 --offset 0.1 \
+         --points points.npy --sampler ddim:0 --schedule ddpm --steps 20 --out o.npz",
+    );
+    for words in ["loss", "duality gap", "error bound", "gain", "ddim:0, ddpm 20 levels", "W₂"] {
+        assert!(told.contains(words), "{words} is not in {told}");
+    }
+    let objective = AffineObjective {
+        constraint: Constraint::Equivariance,
+        units: Units::Noise,
+        strength: Strength::new(0.7, 0.0).unwrap(),
+        radius: Radius::new(0.4, 2.0, 0.1).unwrap(),
+    };
+    let moments = Moments::of_law(&toy_law("oblique-plane").unwrap()).unwrap();
+    let optimum =
+        AffineOptimum::new(moments.clone(), objective, Perturbation::Adversary(Norm::Linf))
+            .unwrap();
+    let channel = Channel::variance_preserving(0.5).unwrap();
+    let found = optimum.at(channel).unwrap();
+    let arrays = read_npz(&dir.join("o.npz")).expect("arrays");
+    let flat = |m: &ndarray::Array2<f64>| m.iter().copied().collect::<Vec<f64>>();
+    assert_eq!(array(&arrays, "matrix"), flat(&found.minimiser.denoised));
+    assert_eq!(array(&arrays, "noise_matrix"), flat(&found.minimiser.noise));
+    assert_eq!(array(&arrays, "error_bound"), [found.minimiser.error]);
+    assert_eq!(array(&arrays, "gap"), [found.gap.unwrap()]);
+    assert_eq!(array(&arrays, "perturbation_covariance"), flat(&found.spread.matrix().to_owned()));
+    let predicted = optimum.predict(channel, x.view()).unwrap();
+    assert_eq!(array(&arrays, "denoiser"), flat(&predicted.denoised));
+    assert_eq!(array(&arrays, "noise"), flat(&predicted.noise));
+    let steps = Steps::by_name("ddpm", 20).unwrap();
+    let start = GaussianLaw::standard(steps.first(), 3);
+    let law =
+        law_of_sampler(&optimum, &steps, Method::Ddim { eta: 0.0 }, &start, End::Data).unwrap();
+    assert_eq!(array(&arrays, "generated_covariance"), flat(&law.covariance));
+    let clean = GaussianLaw {
+        mean: moments.mean().to_owned(),
+        covariance: moments.covariance().to_owned(),
+    };
+    assert_eq!(array(&arrays, "generated_distance"), [bures(&law, &clean).unwrap()]);
+}
+
+#[test]
+fn every_constraint_shape_and_adversary_is_served() {
+    let dir = place("every");
+    for constraint in ["equivariance", "invariance"] {
+        for units in ["noise", "input"] {
+            for chooser in [
+                "--shape box",
+                "--shape ball",
+                "--shape sphere",
+                "--shape gaussian",
+                "--adversary l1",
+                "--adversary l2",
+                "--adversary linf",
+            ] {
+                let line = format!(
+                    "optimum --law three-gaussians --sigma 0.5 --constraint {constraint} --units {units} {chooser} --out o.npz"
+                );
+                works(&dir, &line);
+                let arrays = read_npz(&dir.join("o.npz")).expect("arrays");
+                assert_eq!(array(&arrays, "matrix").len(), 4);
+                let adversary = chooser.contains("adversary");
+                assert_eq!(arrays.iter().any(|(name, _)| name == "gap"), adversary, "{line}");
+            }
+        }
+    }
+    let told =
+        works(&dir, "optimum --law digits-subspace --sigma 0.5 --adversary source --out o.npz");
+    assert!(told.contains("shortfall") && told.contains("directions of less variance"), "{told}");
+    fs::write(
+        dir.join("law.json"),
+        r#"{"weights": [1], "means": [[1, 2]], "covariance": {"kind": "isotropic", "values": [0]}}"#,
+    )
+    .expect("a law");
+    works(&dir, "optimum --mixture law.json --a 0.5 --s 2 --out o.npz");
+    assert_eq!(array(&read_npz(&dir.join("o.npz")).unwrap(), "matrix"), [0.0; 4]);
+}
+
+#[test]
+fn bad_input_is_refused_in_one_line() {
+    let dir = place("refused");
+    let x = ndarray::arr2(&[[0.5, -1.0]]);
+    write_npy(&dir.join("two.npy"), &x as ArrayRef).expect("points");
+    for (line, words) in [
+        ("optimum --sigma 1 --out o.npz", vec!["law"]),
+        ("optimum --law rang --sigma 1 --out o.npz", vec!["rang", "ring"]),
+        ("optimum --law ring --out o.npz", vec!["channel"]),
+        ("optimum --law ring --sigma 1", vec!["--out"]),
+        ("optimum --law ring --sigma 0 --out o.npz", vec!["sigma", "0"]),
+        ("optimum --law ring --sigma 1 --constraint both --out o.npz", vec!["both"]),
+        ("optimum --law ring --sigma 1 --units metres --out o.npz", vec!["metres"]),
+        ("optimum --law ring --sigma 1 --lambda -1 --out o.npz", vec!["lambda", "-1"]),
+        ("optimum --law ring --sigma 1 --radius -1 --out o.npz", vec!["radius", "-1"]),
+        ("optimum --law ring --sigma 1 --radius nan --out o.npz", vec!["radius", "NaN"]),
+        ("optimum --law ring --sigma 1 --shape cube --out o.npz", vec!["cube", "sphere"]),
+        ("optimum --law ring --sigma 1 --adversary l3 --out o.npz", vec!["l3", "linf"]),
+        ("optimum --law ring --sigma 1 --adversary l2 --shape box --out o.npz", vec!["--shape"]),
+        ("optimum --law ring --sigma 1 --kind quadratic --out o.npz", vec!["quadratic", "affine"]),
+        ("optimum --law ring --a 0 --s 1 --constraint invariance --out o.npz", vec!["a is 0"]),
+        (
+            "optimum --law ring --sigma 1 --constraint invariance --adversary source --out o.npz",
+            vec!["equivariance in noise units"],
+        ),
+        (
+            "optimum --law oblique-plane --sigma 1 --points two.npy --out o.npz",
+            vec!["two.npy", "3 columns"],
+        ),
+        ("optimum --law ring --sigma 1 --points none.npy --out o.npz", vec!["none.npy"]),
+        ("optimum --law ring --sigma 1 --sampler warp --out o.npz", vec!["warp"]),
+        ("optimum --law ring --sigma 1 --sampler heun --schedule dpm --out o.npz", vec!["dpm"]),
+        ("optimum --law ring --sigma 1 --sampler heun --steps 0 --out o.npz", vec!["steps", "0"]),
+    ] {
+        let output = tweedie(&dir, line);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{line}: {error}");
+        assert_eq!(error.trim_end().lines().count(), 1, "{line}: {error}");
+        assert!(words.iter().all(|word| error.contains(word)), "{line}: {error}");
+        assert!(output.stdout.is_empty() && !dir.join("o.npz").exists(), "{line}");
+    }
+}
