@@ -21,7 +21,8 @@ use tweedie::sampler::{End, GaussianLaw, Method, law_of_sampler};
 use tweedie::tweedie::Kind;
 
 fn fails(id: &str, what: &str, subject: &dyn Subject) {
-    let context = Context { seed: 0, quick: true, subject, progress: &|_| {} };
+    let context =
+        Context { seed: 0, quick: true, full: false, models: None, subject, progress: &|_| {} };
     let outcomes = run_all(&context, Some(&[id.to_string()])).expect("the claim can be measured");
     assert_eq!(outcomes.len(), 1);
     assert_eq!(outcomes[0].verdict, Verdict::Fails, "{id} does not notice: {what}");

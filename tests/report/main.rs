@@ -105,6 +105,7 @@ fn hostile_text_stays_text_everywhere() {
         statistics: Some(Statistics { false_alarm: 0.0, power: hostile.into() }),
         cases: vec![case],
         figures: vec![figure, images],
+        condition: Some(hostile.into()),
         verdict: Verdict::Holds,
     };
     let header = Header { version: hostile.into(), command: hostile.into(), ..header() };
