@@ -41,6 +41,7 @@ pub mod figure;
 pub mod format;
 pub mod law;
 pub mod objective;
+pub mod optimum;
 pub mod report;
 pub mod sampler;
 pub mod train;
