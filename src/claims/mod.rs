@@ -3,11 +3,13 @@
 //! [`CLAIMS`] is the registry, one file a claim. A claim asks its [`Subject`] for every quantity it tests, so the
 //! same code that tells a user that the theory holds here is run by the test suite against planted mistakes.
 //!
-//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `sampler`, `arith`, `figure`, `error`.
-//! Spec: T1, T2, T3, T4, T6, T7, T8.
+//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `sampler`, `optimum`, `arith`, `figure`, `error`.
+//! Spec: T1, T2, T3, T4, T6, T7, T8, E5, E6.
 
 mod cases;
 mod component;
+mod e5;
+mod e6;
 pub mod outcome;
 mod path;
 mod pictures;
@@ -38,7 +40,7 @@ pub use subject::{Library, Subject};
 
 /// Every claim, in the order of its ids.
 pub const CLAIMS: &[Claim] =
-    &[t1::CLAIM, t2::CLAIM, t3::CLAIM, t4::CLAIM, t6::CLAIM, t7::CLAIM, t8::CLAIM];
+    &[t1::CLAIM, t2::CLAIM, t3::CLAIM, t4::CLAIM, t6::CLAIM, t7::CLAIM, t8::CLAIM, e5::CLAIM, e6::CLAIM];
 
 /// A claim: what is stated, and how it is measured.
 #[derive(Clone, Copy, Debug)]

@@ -1,13 +1,14 @@
 //! What the claims test: every quantity that a claim compares with the theory is asked of a [`Subject`].
 //!
-//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `sampler`, `error`. Spec: T1, T2, T3, T8.
+//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `sampler`, `optimum`, `error`. Spec: T1, T2, T3, T8, E5, E6.
 
 use ndarray::{Array2, ArrayView2};
 
 use crate::channel::{Channel, Steps};
 use crate::denoiser::Affine;
 use crate::error::{Error, Result};
-use crate::law::{Evaluation, Noised, Quantity};
+use crate::law::{Evaluation, Mixture, Noised, Quantity};
+use crate::optimum::{self, Field, Grid, Perturbation};
 use crate::sampler::{self, End, GaussianLaw, Method, Options, Run};
 use crate::tweedie::{self, Kind};
 
@@ -78,6 +79,28 @@ pub trait Subject: Sync {
         options: &Options<'_, f64>,
     ) -> Result<Run<f64>> {
         sampler::sample(affine, steps, method, n, seed, options)
+    }
+
+    /// The resolvent on a grid: [`optimum::resolvent_of`].
+    fn resolvent(
+        &self,
+        law: &Mixture,
+        channel: Channel,
+        kappa: f64,
+        grid: &Grid,
+    ) -> Result<Field> {
+        optimum::resolvent_of(law, channel, kappa, grid)
+    }
+
+    /// The optimum for a finite radius on a grid: [`optimum::finite_radius_of`].
+    fn finite_radius(
+        &self,
+        law: &Mixture,
+        channel: Channel,
+        perturbation: Perturbation,
+        grid: &Grid,
+    ) -> Result<Field> {
+        optimum::finite_radius_of(law, channel, perturbation, grid)
     }
 }
 

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::field::Field;
 use super::finite_radius::Perturbation;
 use super::grid::Grid;
-use super::quadrature::expectation;
+use super::quadrature::{expectation, uniform_box};
 use super::spline::Spline;
 use super::tail::Tail;
 use crate::arith::scalar::exp;
@@ -148,24 +148,6 @@ fn range(field: &Field, c: usize) -> f64 {
     high - low
 }
 
-/// Gauss and Legendre's eight nodes on [−1, 1], the positive half, with weights that sum to ½.
-const GAUSS: [(f64, f64); 4] = [
-    (0.183_434_642_495_649_8, 0.181_341_891_689_181),
-    (0.525_532_409_916_329, 0.156_853_322_938_943_65),
-    (0.796_666_477_413_626_7, 0.111_190_517_226_687_24),
-    (0.960_289_856_497_536_3, 0.050_614_268_145_188_13),
-];
-
-/// Nodes and weights of u = sω; the set is symmetric.
-fn perturbations(dimension: usize, reach: f64) -> Vec<([f64; 2], f64)> {
-    let line: Vec<(f64, f64)> =
-        GAUSS.iter().flat_map(|&(x, w)| [(-x * reach, w), (x * reach, w)]).collect();
-    if dimension == 1 {
-        return line.into_iter().map(|(x, w)| ([x, 0.0], w)).collect();
-    }
-    line.iter().flat_map(|&(x, w)| line.iter().map(move |&(y, v)| ([x, y], w * v))).collect()
-}
-
 /// ∫ over the box of p‖D* − Kv‖² and of p‖v − field‖², K with partners in the box only.
 fn residual_of_pairs(
     law: &Noised<f64>,
@@ -175,7 +157,7 @@ fn residual_of_pairs(
     lambda: f64,
     reach: f64,
 ) -> Result<(f64, f64)> {
-    let moves = perturbations(grid.dimension(), reach);
+    let moves = uniform_box(grid.dimension(), reach);
     let lattice = lattice(grid);
     let strips: Result<Vec<(f64, f64)>> = lattice
         .into_par_iter()

@@ -65,8 +65,8 @@ impl Field {
         })
     }
 
-    /// D̂ at one point.
-    pub(super) fn at(&self, x: &[f64]) -> [f64; 2] {
+    /// D̂ at one point of d numbers, in the first d places.
+    pub(crate) fn at(&self, x: &[f64]) -> [f64; 2] {
         let cell = self.cell(x);
         let mut out = [0.0; 2];
         for (c, out) in out.iter_mut().enumerate().take(self.grid.dimension()) {

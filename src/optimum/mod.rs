@@ -24,6 +24,6 @@ pub use field::{Field, Fields};
 pub use finite_radius::{Perturbation, finite_radius, finite_radius_of};
 pub use grid::{Grid, GridAxis, Sampled};
 pub use langevin::{Interval, Langevin, resolvent_by_paths};
-pub use quadrature::{AtNode, expectation};
+pub use quadrature::{AtNode, distance, expectation, uniform_box};
 pub use resolvent::{Solved, resolvent, resolvent_of};
 pub use tail::Tail;
