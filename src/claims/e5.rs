@@ -6,7 +6,7 @@
 //!
 //! 1. One Gaussian: √E‖D̂ − D_κ‖² ≤ c, D_κ being E2's affine map with τ²λ = κ.
 //! 2. Any law: E[D̂_i·Kg] = E[D*_i·g] for K = I + κs²𝓛, which is symmetric. With g = 1, K g = 1; with g = x_j − E x_j,
-//!    K g = g − κs²S_j. To within c·√E(Kg)², the part of both sides outside the box (M√P·… by Cauchy and Schwarz, `Tail`),
+//!    K g = g − κs²S_j. To within c·√E(Kg)², the part of both sides outside the box (M√P·‖Kg‖ and ‖D* − m‖·‖g‖ there, by Cauchy and Schwarz, `Tail`),
 //!    and the rounding of the sums. Neither derivatives of D̂ nor anything of its scheme is used.
 //! 3. The maximum principle: no node is above the largest D* of the nodes, or below the least. The bound is 0.
 //!
@@ -115,7 +115,7 @@ fn examine(context: &Context<'_>, setting: &Setting) -> Result<Vec<Case>> {
         if setting.mixture.components() == 1 {
             let affine = affine(&setting.mixture, channel, kappa)?;
             let apart = distance(&noised, channel, &grid, &field, &affine)?;
-            closed.add(&label, apart, certificate.bound() + 1e3 * U * affine_size(&affine));
+            closed.add(&label, apart, certificate.bound() + rounding_of(&affine, channel, &grid)?);
         }
         for (measured, bound) in weak_form(setting, kappa, &field, &certificate)? {
             weak.add(&label, measured, bound);
@@ -140,9 +140,20 @@ fn affine(law: &Mixture, channel: Channel, kappa: f64) -> Result<Affine> {
     Affine::fixed(mean.view(), wiener.maps(noisier)?.denoised.view())
 }
 
-/// What the affine map's own roundings scale with.
-fn affine_size(affine: &Affine) -> f64 {
-    1.0 + affine.mean().iter().fold(0.0f64, |m, v| m.max(v.abs()))
+/// What the affine map's own roundings move it by on the box: (2d + 12)u of m and of every |A_ij|·|x_j − a·m_j|, for the
+/// matrix (γ(d + 5)), the product (γ(d + 3)) and the last sum; a factor 2 for what stands behind ≤.
+fn rounding_of(affine: &Affine, channel: Channel, grid: &Grid) -> Result<f64> {
+    let maps = affine.maps(channel)?;
+    let mut size = 0.0f64;
+    for (i, row) in maps.denoised.outer_iter().enumerate() {
+        let mut own = affine.mean()[i].abs();
+        for ((entry, mean), (low, high)) in row.iter().zip(affine.mean()).zip(grid.ends()) {
+            let away = (low - channel.a() * mean).abs().max((high - channel.a() * mean).abs());
+            own += entry.abs() * away;
+        }
+        size += own * own;
+    }
+    Ok((4 * affine.mean().len() + 24) as f64 * U * size.sqrt())
 }
 
 /// Check 2: each |left − right| with its bound.
@@ -185,14 +196,16 @@ fn weak_form(
     Ok((0..tests)
         .flat_map(|t| {
             let norm = found[2 * d * tests + t].sqrt();
-            let image = if t == 0 { tail.mass.sqrt() } else { place + kappa * s * tail.noise.sqrt() };
+            let image =
+                if t == 0 { tail.mass.sqrt() } else { place + kappa * s * tail.noise.sqrt() };
             let g = if t == 0 { tail.mass.sqrt() } else { place };
             let beyond = size * tail.mass.sqrt() * image + tail.clean.sqrt() * g;
             let found = &found;
             (0..d).map(move |i| {
                 let at = (t * d + i) * 2;
                 // The norm of Kg over all of space is at most that in the box and that outside.
-                let bound = certificate.bound() * (norm + image) + beyond + rounding * found[at + 1];
+                let bound =
+                    certificate.bound() * (norm + image) + beyond + rounding * found[at + 1];
                 (found[at].abs(), bound)
             })
         })

@@ -39,8 +39,17 @@ pub use outcome::{Case, Outcome, Statistics, Verdict};
 pub use subject::{Library, Subject};
 
 /// Every claim, in the order of its ids.
-pub const CLAIMS: &[Claim] =
-    &[t1::CLAIM, t2::CLAIM, t3::CLAIM, t4::CLAIM, t6::CLAIM, t7::CLAIM, t8::CLAIM, e5::CLAIM, e6::CLAIM];
+pub const CLAIMS: &[Claim] = &[
+    t1::CLAIM,
+    t2::CLAIM,
+    t3::CLAIM,
+    t4::CLAIM,
+    t6::CLAIM,
+    t7::CLAIM,
+    t8::CLAIM,
+    e5::CLAIM,
+    e6::CLAIM,
+];
 
 /// A claim: what is stated, and how it is measured.
 #[derive(Clone, Copy, Debug)]

@@ -82,13 +82,7 @@ pub trait Subject: Sync {
     }
 
     /// The resolvent on a grid: [`optimum::resolvent_of`].
-    fn resolvent(
-        &self,
-        law: &Mixture,
-        channel: Channel,
-        kappa: f64,
-        grid: &Grid,
-    ) -> Result<Field> {
+    fn resolvent(&self, law: &Mixture, channel: Channel, kappa: f64, grid: &Grid) -> Result<Field> {
         optimum::resolvent_of(law, channel, kappa, grid)
     }
 

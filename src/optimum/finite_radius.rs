@@ -127,9 +127,8 @@ fn stencil(axis: GridAxis, reach: f64) -> Result<Vec<f64>> {
         if t <= 0.0 { 0.5 * (1.0 + t) * (1.0 + t) } else { 1.0 - 0.5 * (1.0 - t) * (1.0 - t) }
     };
     let m = rho.ceil() as usize;
-    let half: Vec<f64> = (0..=m)
-        .map(|k| (up_to(rho - k as f64) - up_to(-rho - k as f64)) / (2.0 * rho))
-        .collect();
+    let half: Vec<f64> =
+        (0..=m).map(|k| (up_to(rho - k as f64) - up_to(-rho - k as f64)) / (2.0 * rho)).collect();
     let second: f64 = half.iter().enumerate().map(|(k, q)| 2.0 * q * (k * k) as f64).sum();
     let factor = rho * rho / 3.0 / second;
     let mut all: Vec<f64> = (0..=2 * m).map(|k| factor * half[k.abs_diff(m)]).collect();
@@ -156,9 +155,8 @@ impl Averages {
         let grid = sampled.grid();
         let (rows, columns) = grid.shape();
         let log = sampled.log_density();
-        let (low, top) = log
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+        let (low, top) =
+            log.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
         if !(top - low <= MOST_SPAN) {
             return Err(Error::Domain {
                 what: "span of the log density over the grid",

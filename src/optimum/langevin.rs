@@ -113,7 +113,11 @@ fn check(law: &Mixture, kappa: f64, x: ArrayView1<'_, f64>, how: Langevin) -> Re
     }
     if how.steps == 0 || (how.steps as f64) < kappa {
         let value = how.steps as f64;
-        return Err(Error::Domain { what: "steps", value, expected: "at least 1, and at least kappa" });
+        return Err(Error::Domain {
+            what: "steps",
+            value,
+            expected: "at least 1, and at least kappa",
+        });
     }
     Ok(())
 }

@@ -74,9 +74,11 @@ pub fn distance(
         let difference =
             one.denoise(channel, points.view())? - other.denoise(channel, points.view())?;
         let mut terms = Vec::with_capacity(weights.len());
-        Zip::from(difference.rows()).and(&log_density).and(&weights).for_each(|row, log, weight| {
-            terms.push(weight * exp(*log) * row.iter().map(|v| v * v).sum::<f64>());
-        });
+        Zip::from(difference.rows()).and(&log_density).and(&weights).for_each(
+            |row, log, weight| {
+                terms.push(weight * exp(*log) * row.iter().map(|v| v * v).sum::<f64>());
+            },
+        );
         strips.push(sum(&terms));
     }
     Ok(sum(&strips).sqrt())

@@ -103,9 +103,7 @@ fn weights(sampled: &Sampled, kappa: f64, s: f64) -> Result<Weights> {
             .clone()
             .map(|i| towards(i / columns + 1 < rows, across, i, i + columns))
             .collect(),
-        below: all
-            .map(|i| towards(i >= columns, across, i, i.wrapping_sub(columns)))
-            .collect(),
+        below: all.map(|i| towards(i >= columns, across, i, i.wrapping_sub(columns))).collect(),
     };
     // Sums of five weights, and their products with values, stay finite below this.
     match (0..log.len()).map(|i| weights.total(i)).find(|total| !(*total < 1e200)) {
@@ -187,8 +185,7 @@ impl Schrodinger {
     fn new(grid: &Grid, weights: &Weights) -> Self {
         let (_, columns) = grid.shape();
         let [along, across] = weights.rates;
-        let diagonal: Vec<f64> =
-            (0..weights.ahead.len()).map(|i| 1.0 + weights.total(i)).collect();
+        let diagonal: Vec<f64> = (0..weights.ahead.len()).map(|i| 1.0 + weights.total(i)).collect();
         let mut inverse_pivot = vec![0.0; diagonal.len()];
         for i in 0..diagonal.len() {
             let mut pivot = diagonal[i];

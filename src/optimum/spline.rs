@@ -82,11 +82,17 @@ impl Spline {
             let at = i * columns + column;
             let (left, right) = (&self.nodes[at], &self.nodes[at + 1]);
             let b = &b[order];
-            b[0] * left[which] + b[1] * right[which] + (b[2] * left[which + 1] + b[3] * right[which + 1])
+            b[0] * left[which]
+                + b[1] * right[which]
+                + (b[2] * left[which + 1] + b[3] * right[which + 1])
         };
         let Some(axis) = self.grid.across() else {
             let (slope, second) = if inside { (row(0, 1, 0), row(0, 2, 0)) } else { (0.0, 0.0) };
-            return Jet { value: row(0, 0, 0), gradient: [slope / h, 0.0], laplacian: second / h / h };
+            return Jet {
+                value: row(0, 0, 0),
+                gradient: [slope / h, 0.0],
+                laplacian: second / h / h,
+            };
         };
         let (first, across, inside_across) = axis.locate(x[0]);
         let k = axis.spacing();
@@ -97,7 +103,9 @@ impl Spline {
                 // Slopes across are entries 2 and 3; entry 1 is the slope along of entry 0.
                 row(first + i, order_along, if across { 2 } else { 0 })
             };
-            c[0] * value(0, false) + c[1] * value(1, false) + (c[2] * value(0, true) + c[3] * value(1, true))
+            c[0] * value(0, false)
+                + c[1] * value(1, false)
+                + (c[2] * value(0, true) + c[3] * value(1, true))
         };
         let when = |holds: bool, value: f64| if holds { value } else { 0.0 };
         Jet {
