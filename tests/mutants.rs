@@ -9,7 +9,7 @@
 use ndarray::{Array2, ArrayView2};
 use tweedie::channel::{Channel, Steps};
 use tweedie::claims::{Context, Subject, Verdict, run_all};
-use tweedie::denoiser::{Affine, Denoiser, Exact};
+use tweedie::denoiser::{Affine, Denoiser as _, Exact};
 use tweedie::error::Result;
 use tweedie::law::Quantity::{Covariance, Denoiser, LogDensity, Noise, Responsibilities, Score};
 use tweedie::law::{Evaluation, Mixture, Noised, Quantity};
