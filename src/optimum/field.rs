@@ -3,9 +3,10 @@
 //! Floor 5. Uses `channel`, `denoiser`, `error`, `optimum::grid`. Spec: E5, E6.
 
 use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 
 use super::grid::Grid;
-use crate::channel::Channel;
+use crate::channel::{Channel, Steps};
 use crate::denoiser::{Denoiser, Prediction, check_finite, check_points, check_vectors};
 use crate::error::{Error, Result};
 
@@ -224,6 +225,15 @@ impl Fields {
             });
         }
         Ok(Fields { fields })
+    }
+
+    /// One field for each channel of a table, as `solve` makes it; levels are solved side by side.
+    ///
+    /// Errors: those of `solve`, the first in the order of the table.
+    pub fn over(steps: &Steps, solve: impl Fn(Channel) -> Result<Field> + Sync) -> Result<Fields> {
+        let fields: Vec<Result<Field>> =
+            steps.channels().par_iter().map(|&channel| solve(channel)).collect();
+        Fields::new(fields.into_iter().collect::<Result<Vec<Field>>>()?)
     }
 
     /// The levels' fields.

@@ -25,6 +25,8 @@ const MOST_STEPS: usize = 5000;
 const MOST_SWEEPS: usize = 2000;
 /// The most that ln p may span over the box: beyond it p itself would underflow.
 const MOST_SPAN: f64 = 600.0;
+/// The largest sum of weights: squares of its products with values stay finite.
+const MOST_WEIGHT: f64 = 1e40;
 
 /// ω uniform in the box [−r, r]ᵈ, in noise units, with weight λ in the objective.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -114,7 +116,7 @@ pub fn finite_radius(sampled: &Sampled, perturbation: Perturbation, s: f64) -> R
 /// q_k, k = −m … m, for u uniform in [−reach, reach]: hats integrated, and the second moment made exact.
 fn stencil(axis: GridAxis, reach: f64) -> Result<Vec<f64>> {
     let rho = reach / axis.spacing();
-    if !(rho < (axis.nodes() - 1) as f64) {
+    if rho.is_nan() || rho >= (axis.nodes() - 1) as f64 {
         return Err(Error::Domain {
             what: "reach of the perturbation",
             value: reach,
@@ -157,7 +159,7 @@ impl Averages {
         let log = sampled.log_density();
         let (low, top) =
             log.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
-        if !(top - low <= MOST_SPAN) {
+        if top - low > MOST_SPAN {
             return Err(Error::Domain {
                 what: "span of the log density over the grid",
                 value: top - low,
@@ -180,12 +182,12 @@ impl Averages {
         let density = matrix.averaged(&matrix.density);
         let each = ones.iter().zip(&density).zip(&matrix.density);
         matrix.weight = each.map(|((one, q), p)| matrix.lambda * (one + q / p)).collect();
-        match matrix.weight.iter().find(|w| !(**w < 1e200)) {
+        match matrix.weight.iter().find(|w| !(0.0..MOST_WEIGHT).contains(*w)) {
             None => Ok(matrix),
             Some(&value) => Err(Error::Domain {
                 what: "weight of the perturbed points",
                 value,
-                expected: "below 1e200: a smaller lambda or radius",
+                expected: "below 1e40: a smaller lambda or radius",
             }),
         }
     }

@@ -14,6 +14,9 @@ pub const FEWEST_NODES: usize = 4;
 /// The most nodes of a grid: 2²⁴.
 pub const MOST_NODES: usize = 1 << 24;
 
+/// Targets beyond this are refused.
+const LARGEST_TARGET: f64 = 1e100;
+
 /// The nodes first + i·h, i = 0 … n − 1, of one coordinate, in the units of x.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GridAxis {
@@ -222,7 +225,8 @@ pub struct Sampled {
 impl Sampled {
     /// These numbers on a grid of N nodes: ln p (N, any constant added) and the target (N×c; a column is solved apart).
     ///
-    /// Errors: `Error::Shape` where a count is not N or there is no column; `Error::NotFinite`.
+    /// Errors: `Error::Shape` where a count is not N or there is no column; `Error::NotFinite`; `Error::Entry` where a target
+    /// is beyond 1e100, whose squares a solver could not hold.
     pub fn new(grid: Grid, log_density: Vec<f64>, target: Array2<f64>) -> Result<Sampled> {
         let n = grid.len();
         if log_density.len() != n || target.nrows() != n || target.ncols() == 0 {
@@ -236,6 +240,12 @@ impl Sampled {
             return Err(Error::NotFinite { what: "log density", index: vec![at], value });
         }
         check_finite("target", target.view())?;
+        if let Some(((row, column), &value)) =
+            target.indexed_iter().find(|(_, value)| value.abs() > LARGEST_TARGET)
+        {
+            let (index, expected) = (vec![row, column], "at most 1e100");
+            return Err(Error::Entry { what: "target", index, value, expected });
+        }
         Ok(Sampled { grid, log_density, target })
     }
 

@@ -106,7 +106,8 @@ fn weights(sampled: &Sampled, kappa: f64, s: f64) -> Result<Weights> {
         below: all.map(|i| towards(i >= columns, across, i, i.wrapping_sub(columns))).collect(),
     };
     // Sums of five weights, and their products with values, stay finite below this.
-    match (0..log.len()).map(|i| weights.total(i)).find(|total| !(*total < 1e200)) {
+    let fits = |total: &f64| (0.0..1e200).contains(total);
+    match (0..log.len()).map(|i| weights.total(i)).find(|total| !fits(total)) {
         None => Ok(weights),
         Some(value) => Err(Error::Domain {
             what: "weight between neighbours of a grid",
@@ -125,8 +126,11 @@ fn solve_column(sampled: &Sampled, weights: &Weights, target: &[f64]) -> (Vec<f6
     let mut steps = 0;
     if sampled.grid().dimension() == 2 {
         steps = bulk(sampled, weights, target, &mut values, goal);
-        // The solution is in this interval, so this brings every node nearer to it.
-        values.iter_mut().for_each(|v| *v = v.clamp(low, high));
+        // The solution is in this interval, so this brings every node nearer to it. Where weights of 1e150 and more made
+        // conjugate gradients overflow, the sweeps start from the target.
+        for (value, target) in values.iter_mut().zip(target) {
+            *value = if value.is_nan() { *target } else { value.clamp(low, high) };
+        }
     }
     let mut sweeps = 0;
     loop {
