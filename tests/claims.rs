@@ -1,6 +1,6 @@
 //! Every claim holds for the library, gives the same bytes on any number of threads, and says what it is.
 //!
-//! Spec: T1, T2, T3, T4, T6, T7, T8, E1, E2, E3, E4, E7.
+//! Spec: T1, T2, T3, T4, T6, T7, T8, E1, E2, E3, E4, E5, E6, E7.
 
 use tweedie::claims::{CLAIMS, Context, Library, Outcome, Verdict, run_all, select};
 

@@ -317,7 +317,7 @@ fn planted_citations_and_claims_are_found() {
     let spec = spec();
     let cite = |text: &str| problems(&spec, &registry(), &[("here".into(), text.into())]);
     assert_eq!(cite("/// Spec: T9."), ["T9: cited by here, not in the spec"]);
-    assert_eq!(cite("//! Uses `law`. Spec: T1, E5."), ["E5: cited by here, not implemented"]);
+    assert_eq!(cite("//! Uses `law`. Spec: T1, T5."), ["T5: cited by here, not implemented"]);
     assert_eq!(cite("//! Spec: N3–N5."), ["N5: cited by here, not in the spec"]);
     assert!(cite("//! Spec: notation of T, N1–N4.").is_empty());
     let mut more = registry();

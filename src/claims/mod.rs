@@ -3,8 +3,8 @@
 //! [`CLAIMS`] is the registry, one file a claim. A claim asks its [`Subject`] for every quantity it tests, so the
 //! same code that tells a user that the theory holds here is run by the test suite against planted mistakes.
 //!
-//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `objective`, `sampler`, `attack`, `optimum`, `arith`, `figure`,
-//! `error`. Spec: T1, T2, T3, T4, T6, T7, T8, E1, E2, E3, E4, E7.
+//! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `objective`, `sampler`, `attack`, `optimum`, `train`, `arith`, `figure`,
+//! `error`. Spec: T1, T2, T3, T4, T6, T7, T8, E1 to E7.
 
 mod affine_cases;
 mod c1;
@@ -25,6 +25,8 @@ mod e1;
 mod e2;
 mod e3;
 mod e4;
+mod e5;
+mod e6;
 mod e7;
 mod e7_affine;
 mod interval;
@@ -72,6 +74,8 @@ pub const CLAIMS: &[Claim] = &[
     e2::CLAIM,
     e3::CLAIM,
     e4::CLAIM,
+    e5::CLAIM,
+    e6::CLAIM,
     e7::CLAIM,
     c1::CLAIM,
     c2::CLAIM,

@@ -1,7 +1,7 @@
 //! What the claims test: every quantity that a claim compares with the theory is asked of a [`Subject`].
 //!
 //! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `objective`, `sampler`, `attack`, `optimum`, `error`.
-//! Spec: T1, T2, T3, T8, E1, E2, E3, E4, E7.
+//! Spec: T1, T2, T3, T8, E1 to E7.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -10,11 +10,11 @@ use crate::attack::affine::{Largest, largest_effect};
 use crate::channel::{Channel, Steps};
 use crate::denoiser::{Affine, AffineMaps, Denoiser, Prediction};
 use crate::error::{Error, Result};
-use crate::law::{Evaluation, Noised, Quantity};
+use crate::law::{Evaluation, Mixture, Noised, Quantity};
 use crate::objective::{Consistency, Consistent, Weighting};
 use crate::optimum::minmax::{self, Saddle};
 use crate::optimum::source::{self, Equilibrium};
-use crate::optimum::{Minimiser, Quadratic};
+use crate::optimum::{self, BoxPerturbation, Field, Grid, Minimiser, Quadratic};
 use crate::sampler::{self, End, GaussianLaw, Method, Options, Run};
 use crate::tweedie::{self, Kind};
 
@@ -132,6 +132,22 @@ pub trait Subject: Sync {
     /// The equilibrium with the source method's adversary: [`source::equilibrium`].
     fn equilibrium(&self, quadratic: &Quadratic<'_>, square_radius: f64) -> Result<Equilibrium> {
         source::equilibrium(quadratic, square_radius)
+    }
+
+    /// The resolvent on a grid: [`optimum::resolvent_of`].
+    fn resolvent(&self, law: &Mixture, channel: Channel, kappa: f64, grid: &Grid) -> Result<Field> {
+        optimum::resolvent_of(law, channel, kappa, grid)
+    }
+
+    /// The optimum for a finite radius on a grid: [`optimum::finite_radius_of`].
+    fn finite_radius(
+        &self,
+        law: &Mixture,
+        channel: Channel,
+        perturbation: BoxPerturbation,
+        grid: &Grid,
+    ) -> Result<Field> {
+        optimum::finite_radius_of(law, channel, perturbation, grid)
     }
 }
 

@@ -9,24 +9,45 @@
 //!
 //! - [`affine`]: the minimiser among affine denoisers, for random ω (E2, E3), for the adversary of a ball (E4,
 //!   [`minmax`]) and for the source method's adversary, who pursues another aim (E7, [`source`]).
-//! - [`distance`]: how far a Gaussian law that a sampler generates is from the clean one.
+//! - [`bures`](fn@bures): how far a Gaussian law that a sampler generates is from the clean one.
+//! - [`mod@resolvent`] and [`mod@finite_radius`]: the minimiser over all functions, for a small radius (E5) and a finite one (E6), on a
+//!   grid in one and two dimensions, with a [`certificate`] of their error; [`langevin`] is E5 by Monte Carlo in any dimension.
 //!
-//! `docs/optimum.md` derives what is here.
+//! `docs/optimum.md` and `docs/resolvent.md` derive what is here.
 //!
-//! Floor 5. Uses `arith`, `attack`, `channel`, `denoiser`, `error`, `law`, `objective`, `sampler`. Spec: E2, E3, E4, E7, N4.
+//! Floor 5. Uses `arith`, `attack`, `channel`, `denoiser`, `error`, `law`, `objective`, `sampler`. Spec: E2 to E7, N4.
 
 pub mod affine;
 mod atoms;
-pub mod distance;
+pub mod certificate;
+mod conjugate;
+mod distance;
+pub mod field;
+pub mod finite_radius;
+pub mod grid;
+pub mod langevin;
+mod lines;
 pub mod minmax;
 pub mod moments;
 pub mod quadratic;
+pub mod quadrature;
+pub mod resolvent;
 pub mod source;
+mod spline;
+pub mod tail;
 
 pub use affine::{AffineObjective, AffineOptimum, Loss, Optimum, Perturbation};
+pub use certificate::{Certificate, certify_finite_radius, certify_resolvent};
 pub use distance::bures;
+pub use field::{Field, Fields};
+pub use finite_radius::{BoxPerturbation, finite_radius, finite_radius_of};
+pub use grid::{Grid, GridAxis, Sampled};
+pub use langevin::{Interval, Langevin, resolvent_by_paths};
 pub use moments::Moments;
 pub use quadratic::{Minimiser, Quadratic, Spread};
+pub use quadrature::{AtNode, distance, expectation, uniform_box};
+pub use resolvent::{Solved, resolvent, resolvent_of};
+pub use tail::Tail;
 
 /// 2⁻⁵³.
 const UNIT: f64 = <f64 as crate::arith::Real>::UNIT_ROUNDOFF;

@@ -9,7 +9,7 @@ use crate::arith::matrix::multiply;
 use crate::arith::{mean, sum_by_parallel};
 use crate::error::Result;
 use crate::law::Mixture;
-use crate::optimum::{Moments, distance::bures};
+use crate::optimum::{Moments, bures};
 use crate::sampler::GaussianLaw;
 
 /// The random stream of the law's own points; apart from those of training and its measurements.
