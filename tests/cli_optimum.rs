@@ -171,3 +171,94 @@ fn bad_input_is_refused_in_one_line() {
         assert!(output.stdout.is_empty() && !dir.join("o.npz").exists(), "{line}");
     }
 }
+
+/// A law on the line that is one Gaussian of variance 1/4, so that the resolvent is E2's.
+const GAUSSIAN: &str =
+    r#"{"weights": [1], "means": [[1]], "covariance": {"kind": "isotropic", "values": [0.25]}}"#;
+
+#[test]
+fn the_optimum_over_all_functions_is_e2_for_a_gaussian() {
+    let dir = place("resolvent");
+    fs::write(dir.join("law.json"), GAUSSIAN).expect("a law");
+    write_npy(&dir.join("points.npy"), &ndarray::arr2(&[[0.25], [1.0], [2.0]]) as ArrayRef)
+        .expect("points");
+    // λτ² = 0.9·1/3.
+    let (s, kappa, c) = (0.5, 0.9 / 3.0, 0.25);
+    let slope = c / (c + s * s + kappa * s * s);
+    for kind in ["resolvent", "finite-radius"] {
+        let line = format!(
+            "optimum --mixture law.json --sigma 0.5 --kind {kind} --lambda 90 --radius 0.1 --points points.npy --out o.npz"
+        );
+        let told = works(&dir, &line);
+        assert!(told.contains("error bound") && told.contains("801 nodes"), "{told}");
+        let arrays = read_npz(&dir.join("o.npz")).expect("arrays");
+        let close = |found: f64, exact: f64| (found - exact).abs() <= 4.0 * f64::EPSILON * exact;
+        assert!(close(array(&arrays, "kappa")[0], kappa));
+        // In L²(p) the field is within its bound; at three points in the bulk the density is above 1/4, cells are 0.014 wide and
+        // the field is within its largest error there: √(bound²/(p·h)).
+        let bound = array(&arrays, "error_bound")[0];
+        let nodes = array(&arrays, "nodes");
+        let h = nodes[1] - nodes[0];
+        // E6 is E5 to O(r²): for a Gaussian the finite radius changes the slope by less than λr⁴.
+        let reach =
+            (bound * bound / (0.05 * h)).sqrt() + if kind == "resolvent" { 0.0 } else { 0.009 };
+        for (found, x) in array(&arrays, "denoiser").iter().zip([0.25, 1.0, 2.0]) {
+            let exact = 1.0 + slope * (x - 1.0);
+            assert!((found - exact).abs() <= reach, "{kind} at {x}: {found}, {exact} ± {reach}");
+        }
+        // Without the constraint the slope is 1/2: further away than the test can tell apart.
+        assert!(0.75 * (0.5 - slope) > reach, "{reach}");
+    }
+}
+
+#[test]
+fn above_the_plane_the_resolvent_is_found_by_paths() {
+    let dir = place("paths");
+    write_npy(&dir.join("points.npy"), &ndarray::arr2(&[[0.5, -1.0, 2.0]]) as ArrayRef)
+        .expect("points");
+    let line = "optimum --law oblique-plane --sigma 0.7 --kind resolvent --lambda 30 --radius 0.2 --paths 2000 \
+                --points points.npy --out o.npz";
+    works(&dir, line);
+    let arrays = read_npz(&dir.join("o.npz")).expect("arrays");
+    let (found, widths) = (array(&arrays, "denoiser"), array(&arrays, "half_width"));
+    // For a Gaussian law E5 is E2 with λτ² = 30·0.04/3.
+    let channel = Channel::variance_exploding(0.7).expect("a channel");
+    let objective = AffineObjective {
+        constraint: Constraint::Equivariance,
+        units: Units::Noise,
+        strength: Strength::new(30.0, 0.0).expect("λ"),
+        radius: Radius::new(0.2, 0.0, 0.0).expect("r"),
+    };
+    let moments = Moments::of_law(&toy_law("oblique-plane").expect("a law")).expect("moments");
+    let random = Perturbation::Random(tweedie::attack::Shape::Box);
+    let optimum = AffineOptimum::new(moments, objective, random).expect("an optimum");
+    let x = ndarray::arr2(&[[0.5, -1.0, 2.0]]);
+    let exact = optimum.denoise(channel, x.view()).expect("a denoiser");
+    for ((found, width), exact) in found.iter().zip(&widths).zip(&exact) {
+        assert!((found - exact).abs() <= *width && *width < 0.5, "{found} ± {width}: {exact}");
+    }
+}
+
+#[test]
+fn the_optimum_over_all_functions_refuses_what_it_is_not() {
+    let dir = place("resolvent-refuses");
+    let refused = |line: &str, words: &[&str]| {
+        let output = tweedie(&dir, &format!("optimum --sigma 0.5 --out o.npz {line}"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{line}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        for word in words {
+            assert!(said.contains(word), "{line}: no {word} in {said}");
+        }
+        assert!(!dir.join("o.npz").exists());
+    };
+    refused("--law ring --kind resolvent --constraint invariance", &["invariance", "equivariance"]);
+    refused("--law ring --kind resolvent --units input", &["input", "noise"]);
+    refused("--law ring --kind resolvent --adversary l2", &["l2"]);
+    refused("--law ring --kind finite-radius --shape gaussian", &["gaussian", "box"]);
+    refused("--law oblique-plane --kind finite-radius", &["[3]", "1 or 2"]);
+    refused("--law oblique-plane --kind resolvent", &["points"]);
+    refused("--law ring --kind resolvent --nodes 2", &["2"]);
+    refused("--law ring --kind resolvent --lambda -1", &["-1"]);
+    refused("--law ring --kind affine --nodes x", &["nodes"]);
+}

@@ -11,6 +11,7 @@ mod compare;
 mod eval;
 mod info;
 mod optimum;
+mod optimum_grid;
 mod sample;
 mod train;
 

@@ -1,17 +1,17 @@
 //! `tweedie optimum`: what a training objective asks for exactly on a law, and the law that a sampler generates from it.
 //!
-//! A kind of optimum is a variant of [`Kind`] and a file that writes it; `affine` is here.
+//! A kind of optimum is a variant of [`Kind`] and a file that writes it; `affine` is here, the others in `cli::optimum_grid`.
 //!
 //! Floor 9. Uses `attack`, `channel`, `denoiser`, `format`, `law`, `objective`, `optimum`, `sampler`.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use ndarray::{Array1, ArrayD, arr1};
 
 use super::arguments::{ChannelChoice, LawChoice};
-use super::{HOLDS, say};
+use super::{HOLDS, optimum_grid, say};
 use crate::attack::{Norm, Shape};
 use crate::channel::{Channel, Steps};
 use crate::denoiser::Denoiser;
@@ -27,6 +27,10 @@ use crate::sampler::{End, GaussianLaw, Method, law_of_sampler};
 pub(super) enum Kind {
     /// Affine ones: closed form or min–max, for any law.
     Affine,
+    /// All, in the limit of a small radius (E5): on a grid in one and two dimensions, by Langevin paths above.
+    Resolvent,
+    /// All, for random ω in the box (E6): on a grid in one and two dimensions.
+    FiniteRadius,
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +82,15 @@ pub(super) struct Arguments {
     /// The table of channels of --sampler.
     #[arg(long, default_value = "edm", value_name = "NAME")]
     pub schedule: String,
+    /// Nodes an axis of the grid of `resolvent` and `finite-radius` (default: 801 on the line, 161 in the plane).
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<usize>,
+    /// Paths a point of `resolvent` above two dimensions.
+    #[arg(long, default_value_t = 4096, value_name = "N")]
+    pub paths: usize,
+    /// The key of the paths' random numbers.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
     /// Channels in that table.
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub steps: usize,
@@ -89,6 +102,7 @@ pub(super) struct Arguments {
 pub(super) fn run(options: &Arguments) -> Result<u8> {
     match options.kind {
         Kind::Affine => affine(options)?,
+        Kind::Resolvent | Kind::FiniteRadius => optimum_grid::run(options)?,
     }
     Ok(HOLDS)
 }
@@ -134,7 +148,7 @@ fn perturbation(options: &Arguments) -> Result<Perturbation> {
 }
 
 /// Arrays by name, in the order of the file.
-type Named = Vec<(&'static str, ArrayD<f64>)>;
+pub(super) type Named = Vec<(&'static str, ArrayD<f64>)>;
 
 fn affine(options: &Arguments) -> Result<()> {
     let channel = options.channel.get()?;
@@ -179,11 +193,16 @@ fn affine(options: &Arguments) -> Result<()> {
         named.push(("generated_covariance", law.covariance.into_dyn()));
         named.push(("generated_distance", one(distance)));
     }
-    let arrays: Vec<(&str, ArrayRef)> =
-        named.iter().map(|(name, array)| (*name, array as ArrayRef)).collect();
-    write_npz(&options.out, &arrays)?;
+    write(&options.out, &named)?;
     say(&text);
     Ok(())
+}
+
+/// The file.
+pub(super) fn write(path: &Path, named: &Named) -> Result<()> {
+    let arrays: Vec<(&str, ArrayRef)> =
+        named.iter().map(|(name, array)| (*name, array as ArrayRef)).collect();
+    write_npz(path, &arrays)
 }
 
 fn one(value: f64) -> ArrayD<f64> {
