@@ -7,6 +7,7 @@
 //! `error`. Spec: T1, T2, T3, T4, T6, T7, T8, E1 to E7.
 
 mod affine_cases;
+mod c0;
 mod c1;
 mod c10;
 mod c11;
@@ -77,6 +78,7 @@ pub const CLAIMS: &[Claim] = &[
     e5::CLAIM,
     e6::CLAIM,
     e7::CLAIM,
+    c0::CLAIM,
     c1::CLAIM,
     c2::CLAIM,
     c3::CLAIM,

@@ -31,6 +31,11 @@ pub const TOY_LAWS: &[ToyLaw] = &[
         make: oblique_plane,
     },
     ToyLaw {
+        name: "two-modes",
+        about: "two Gaussians of deviation 0.3 at −1 and 1 on the line",
+        make: two_modes,
+    },
+    ToyLaw {
         name: "three-gaussians",
         about: "three Gaussians of unequal weight, size and direction in the plane",
         make: three_gaussians,
@@ -81,6 +86,10 @@ fn oblique_plane() -> Result<Mixture> {
     let sigma = array![[8.0, -2.0, -2.0], [-2.0, 5.0, -4.0], [-2.0, -4.0, 5.0]] / 8.0;
     let sigma = sigma.insert_axis(ndarray::Axis(0));
     Mixture::new(vec![1.0], Array2::zeros((1, 3)), Covariance::full(sigma)?)
+}
+
+fn two_modes() -> Result<Mixture> {
+    Mixture::new(vec![0.5; 2], array![[-1.0], [1.0]], Covariance::isotropic(vec![0.09; 2])?)
 }
 
 fn three_gaussians() -> Result<Mixture> {

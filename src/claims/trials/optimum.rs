@@ -17,10 +17,14 @@ use crate::train::plan::Plan;
 
 /// The affine optimum of a recipe, over the law that it trains on.
 pub(crate) fn of_recipe(recipe: &Recipe, size: Size) -> Result<AffineOptimum> {
-    let plan = Plan::new(&recipe.config(size, 0))?;
+    of_plan(recipe.way, &Plan::new(&recipe.config(size, 0))?)
+}
+
+/// The affine optimum of a way of training by a plan; plain training's where the way is plain, whatever the plan says.
+pub(crate) fn of_plan(way: Way, plan: &Plan) -> Result<AffineOptimum> {
     let moments = Moments::of_law(&plan.trained)?;
     let d = moments.dimension();
-    let (objective, perturbation) = match &plan.constrained {
+    let (objective, perturbation) = match plan.constrained.as_ref().filter(|_| way != Way::Plain) {
         None => {
             let objective = AffineObjective {
                 constraint: Constraint::Equivariance,
@@ -38,7 +42,7 @@ pub(crate) fn of_recipe(recipe: &Recipe, size: Size) -> Result<AffineOptimum> {
                 strength: consistency.strength,
                 radius: constrained.radius,
             };
-            let perturbation = match recipe.way {
+            let perturbation = match way {
                 Way::Residual => Perturbation::Adversary(Norm::Linf),
                 Way::Adversarial => Perturbation::Covariance(Spread::isotropic(d, 1.0)),
                 Way::Plain | Way::Random | Way::Invariance => Perturbation::Random(Shape::Box),
