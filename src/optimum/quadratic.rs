@@ -347,7 +347,7 @@ impl<'a> Quadratic<'a> {
         let effect = self.effect(minimiser.denoised.view());
         let turned = multiply(effect.view(), spread.matrix())?;
         let sum = turned.iter().zip(&effect).fold(0.0_f64, |sum, (x, y)| x.mul_add(*y, sum));
-        Ok(self.lambda * sum.max(0.0))
+        Ok(self.lambda * if sum < 0.0 { 0.0 } else { sum })
     }
 }
 
