@@ -35,6 +35,7 @@ examples: $(VENV)/ready
 	PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/target/release:$$PATH" bash tests/readme.sh README.md
 	PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/target/release:$$PATH" bash tests/readme.sh docs/training.md
 	PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/target/release:$$PATH" bash tests/readme.sh docs/resolvent.md
+	PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/target/release:$$PATH" bash tests/readme.sh docs/optimum.md
 
 # The factorisation against LAPACK, on the system's OpenBLAS.
 lapack: tools

@@ -63,13 +63,13 @@ fn solved(mut left: Matrix, mut right: Matrix) -> Matrix {
         }
     }
     for k in (0..d).rev() {
-        for j in 0..d {
-            let mut sum = right[k][j].clone();
-            for l in k + 1..d {
-                sum = sum - left[k][l].clone() * right[l][j].clone();
-            }
-            right[k][j] = sum / left[k][k].clone();
+        let mut row = right[k].clone();
+        for l in k + 1..d {
+            let pairs = row.iter_mut().zip(&right[l]);
+            pairs.for_each(|(sum, x)| *sum = sum.clone() - left[k][l].clone() * x.clone());
         }
+        row.iter_mut().for_each(|sum| *sum = sum.clone() / left[k][k].clone());
+        right[k] = row;
     }
     (0..d).map(|i| (0..d).map(|j| right[j][i].clone()).collect()).collect()
 }

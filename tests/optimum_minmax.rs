@@ -269,7 +269,7 @@ fn without_a_kernel_the_equilibria_are_those_of_the_rule() {
         assert_eq!(found.pure, pure, "{lambda}");
         // The rule against the definition: the target's 1 − a·g is the largest.
         for j in 0..3 {
-            let mut tau = vec![0.0; 3];
+            let mut tau = [0.0; 3];
             tau[j] = 1.0;
             let left = |i: usize| 1.0 - q.gains(law.values()[i], tau[i])[0];
             let best = (0..3).all(|i| left(j) >= left(i));

@@ -66,10 +66,13 @@ struct Checks {
     input: Worst,
 }
 
+/// A bound of |x − a·D̂ − s·ε̂| at N×d points.
+type Gap<'a> = Box<dyn Fn(ArrayView2<'_, f64>) -> Result<Array2<f64>> + 'a>;
+
 /// A predictor and a bound of |x − a·D̂ − s·ε̂| at the points given.
 struct Predictor<'a> {
     denoiser: Box<dyn Denoiser<f64>>,
-    gap: Box<dyn Fn(ArrayView2<'_, f64>) -> Result<Array2<f64>> + 'a>,
+    gap: Gap<'a>,
 }
 
 fn predictors<'a>(setting: &'a Setting, channel: Channel, seed: u64) -> Result<Vec<Predictor<'a>>> {

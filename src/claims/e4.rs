@@ -239,7 +239,7 @@ fn clipping(context: &Context<'_>) -> Result<Figure> {
     let channel = Channel::variance_exploding(1.0)?;
     let lambdas: Vec<f64> = (-12..=16).map(|k| exp(0.25 * k as f64)).collect();
     let mut figure = Figure::new("affine-clipping", "An adversary holds the largest gains to one level").caption(
-        "Gains of the affine optimum for equivariance at σ = 1 along directions of variance 4, 1 and ¼, against λ. Solid: against the ℓ2 adversary of radius 1, whose weight fills the largest gains to one level and leaves the others as they are. Dashed: for random ω on the sphere of that radius, which lowers all.",
+        "Gains of the affine optimum for equivariance at σ = 1 along directions of variance 4, 1 and ¼, against λ. Solid: against the ℓ2 adversary of radius 1, whose weight fills the largest gains to one level and leaves the others as they are. Dashed: for random ω on the sphere of that radius, which lowers all. Discs: the largest gain on the oblique plane, of variance 9/8, against the ℓ∞ adversary of radius 1/√3.",
     ).axes(Axis::log("λ"), Axis::linear("gain"));
     for (at, variance) in [(0, "4"), (1, "1"), (2, "¼")] {
         let (mut solid, mut dashed) = (Vec::new(), Vec::new());

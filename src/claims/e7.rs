@@ -211,7 +211,7 @@ fn probe(context: &Context<'_>, place: &Place<'_>, checks: &mut Checks) -> Resul
 fn residuals(context: &Context<'_>) -> Result<Figure> {
     let mut figure = Figure::new("residual-found", "Which inner objective finds the residual")
         .caption(
-            "The squared residual ‖R‖² at draws of the oblique plane, three Gaussians and the training set at σ = 0.5, for ω of ℓ2 length at most 0.25 found by 20 steps of PGD on the prediction difference (the source method's) and on the residual, and for random ω in the same ball, against the largest eigenvalue of P = (a²/s²)·Cov[x₀ | x]. Below 1, and up to 2, the prediction difference looks away from the data and finds less than chance; above 2, between modes, both look the same way.",
+            "The squared residual ‖R‖² at draws of the oblique plane, three Gaussians and the training set at σ = 0.5, for ω of ℓ2 length at most 0.25 found by 20 steps of PGD on the prediction difference (the source method's) and on the residual, and for random ω in the same ball, against the largest eigenvalue of P = (a²/s²)·Cov[x₀ | x]. The prediction difference looks away from the data and finds less than the residual does, often less than chance; only above 2, between modes, do both look the same way.",
         )
         .axes(Scale::log("λ_max(P)"), Scale::log("‖R‖²"));
     let named = cases::ve(0.5)?;

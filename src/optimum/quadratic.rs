@@ -340,13 +340,14 @@ impl<'a> Quadratic<'a> {
         Ok(self.s * (self.s * (of_data + of_noise)))
     }
 
-    /// λ·tr E·T·Eᵀ.
+    /// λ·tr E·T·Eᵀ; what rounding takes below 0 is 0.
     ///
     /// Errors: `Error::Shape` where the matrices are not d×d.
     pub fn penalty(&self, minimiser: &Minimiser, spread: &Spread) -> Result<f64> {
         let effect = self.effect(minimiser.denoised.view());
         let turned = multiply(effect.view(), spread.matrix())?;
-        Ok(self.lambda * turned.iter().zip(&effect).fold(0.0_f64, |sum, (x, y)| x.mul_add(*y, sum)))
+        let sum = turned.iter().zip(&effect).fold(0.0_f64, |sum, (x, y)| x.mul_add(*y, sum));
+        Ok(self.lambda * if sum < 0.0 { 0.0 } else { sum })
     }
 }
 
