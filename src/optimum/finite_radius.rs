@@ -25,8 +25,8 @@ const MOST_STEPS: usize = 5000;
 const MOST_SWEEPS: usize = 2000;
 /// The most that ln p may span over the box: beyond it p itself would underflow.
 const MOST_SPAN: f64 = 600.0;
-/// The largest sum of weights: squares of its products with values stay finite.
-const MOST_WEIGHT: f64 = 1e40;
+/// The largest sum of weights, so that its products with values stay finite.
+const MOST_WEIGHT: f64 = 1e200;
 
 /// ω uniform in the box [−r, r]ᵈ, in noise units, with weight λ in the objective.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -187,7 +187,7 @@ impl Averages {
             Some(&value) => Err(Error::Domain {
                 what: "weight of the perturbed points",
                 value,
-                expected: "below 1e40: a smaller lambda or radius",
+                expected: "below 1e200: a smaller lambda or radius",
             }),
         }
     }
@@ -236,11 +236,16 @@ impl Averages {
         let mut y = right.clone();
         let mass: f64 = self.density.iter().sum();
         let steps = conjugate::solve(self, &right, &mut y, 0.01 * goal * mass.sqrt(), MOST_STEPS);
-        // The solution is in this interval, so this brings every node nearer to it.
+        // The solution is in this interval, so this brings every node nearer to it. Where weights of 1e150 and more made
+        // conjugate gradients overflow, the averaging starts from the target.
         let mut values: Vec<f64> = y
             .iter()
             .zip(&self.root)
-            .map(|(y, r)| (y / r).clamp(low - centre, high - centre))
+            .zip(&target)
+            .map(|((y, r), target)| {
+                let value = (y / r).clamp(low - centre, high - centre);
+                if value.is_nan() { *target } else { value }
+            })
             .collect();
         let mut largest = f64::INFINITY;
         for _ in 0..MOST_SWEEPS {
