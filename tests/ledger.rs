@@ -7,10 +7,11 @@ use std::path::Path;
 
 use tweedie::claims::CLAIMS;
 
-/// Every id of the theory.
-const IDS: [&str; 19] = [
-    "T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "N1",
-    "N2", "N3", "N4",
+/// Every id of the theory, and of the findings about training.
+const IDS: [&str; 32] = [
+    "T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "C0",
+    "C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "N1", "N2", "N3",
+    "N4",
 ];
 
 struct Entry {

@@ -152,3 +152,67 @@ pub(crate) fn distance<'a>(
 ) -> f64 {
     x.zip(y).fold(0.0, |sum, (x, y)| (x - y).mul_add(x - y, sum)).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::law::toy_law;
+
+    /// 2 in the third direction of the oblique plane's normal, (1, 2, 2)/3.
+    const SHIFT: [f64; 3] = [2.0 / 3.0, 4.0 / 3.0, 4.0 / 3.0];
+
+    fn yardstick() -> Yardstick {
+        Yardstick::new(toy_law("oblique-plane").expect("a law")).expect("a yardstick")
+    }
+
+    #[test]
+    fn a_shift_off_the_plane_is_seen_by_every_measure() {
+        let yardstick = yardstick();
+        let deviation = yardstick.law().deviation();
+        let own = yardstick.law().sample(3, 0, 2000).expect("draws").points;
+        let shifted = &own + &array![SHIFT];
+        let on = yardstick.quality(own.view(), 5).expect("a quality");
+        let off = yardstick.quality(shifted.view(), 5).expect("a quality");
+        // Off by 2 in a unit normal, up to some twenty roundings of numbers below 8.
+        assert!(on.off_subspace * deviation < 1e-14);
+        assert!((off.off_subspace * deviation - 2.0).abs() < 1e-14);
+        // A shift of the mean by 2, orthogonal to what the sample's own mean and covariance are off by.
+        let expected = (4.0 + (on.frechet * deviation).powi(2)).sqrt();
+        assert!((off.frechet * deviation - expected).abs() < 1e-12);
+        assert_eq!(off.spread.to_bits() >> 12, on.spread.to_bits() >> 12);
+        // By Jensen E‖X − Y‖ grows by at least what the means are apart beyond the spread; here it does by half at least.
+        assert!(off.energy > 0.5 && on.energy < 0.2, "{} {}", off.energy, on.energy);
+    }
+
+    #[test]
+    fn lost_variance_is_seen() {
+        let yardstick = yardstick();
+        let own = yardstick.law().sample(3, 0, 2000).expect("draws").points;
+        let narrow = &own * 0.5;
+        let (whole, half) = (
+            yardstick.quality(own.view(), 5).expect("a quality"),
+            yardstick.quality(narrow.view(), 5).expect("a quality"),
+        );
+        // Powers of two change no significand.
+        assert_eq!(half.spread, 0.25 * whole.spread);
+        assert!(half.frechet > whole.frechet && half.energy > whole.energy);
+    }
+
+    #[test]
+    fn a_gaussian_law_is_measured_as_its_points_are() {
+        let yardstick = yardstick();
+        let mut law = GaussianLaw {
+            mean: Array1::from(SHIFT.to_vec()),
+            covariance: yardstick.moments.covariance().to_owned(),
+        };
+        let found = yardstick.quality_of(&law, 10).expect("a quality");
+        let deviation = yardstick.law().deviation();
+        assert!((found.off_subspace * deviation - 2.0).abs() < 1e-14);
+        assert!((found.frechet * deviation - 2.0).abs() < 1e-14 && found.energy.is_nan());
+        law.mean.fill(0.0);
+        let still = yardstick.quality_of(&law, 10).expect("a quality");
+        assert_eq!((still.off_subspace, still.spread), (0.0, 1.0));
+    }
+}
