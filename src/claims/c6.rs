@@ -19,7 +19,8 @@ pub(super) const CLAIM: Claim = Claim {
                 with plain training.",
     source: "Why Adversarially Train Diffusion Models?, ICLR 2026: fewer sampling steps",
     hypothesis: "Theory (T8): for affine optima the generated law follows by recursion for any number of steps.",
-    measured: "Fréchet distance to the clean law with few steps over that with 1,000 steps, as a ratio of two ways of training",
+    measured: "Fréchet distance to the clean law with few steps over that with 1,000 steps, and as it is, as ratios of two ways of \
+               training: the former is also smaller where the distance with 1,000 steps is larger, the latter is not",
     bound: INTERVAL,
     find,
 };
@@ -69,6 +70,11 @@ fn find(context: &Context<'_>) -> Result<Findings> {
             let pair = (&loss(which, few), &loss(0, few));
             cases.push(trained(law, &condition, &quantity, pair, 1.0));
             let pair = (ideal[which][few] / ideal[which][0], ideal[0][few] / ideal[0][0]);
+            cases.push(exact(law, &condition, &quantity, pair, 1.0));
+            let quantity = format!("distance: {} / plain", way.name());
+            let pair = (&part(&found[which], few), &part(&found[0], few));
+            cases.push(trained(law, &condition, &quantity, pair, 1.0));
+            let pair = (ideal[which][few], ideal[0][few]);
             cases.push(exact(law, &condition, &quantity, pair, 1.0));
         }
         let marks = (0..STEPS.len()).map(|i| mark(STEPS[i] as f64, &part(&found[which], i)));

@@ -155,8 +155,6 @@ pub(crate) fn distance<'a>(
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
-
     use super::*;
     use crate::law::toy_law;
 
@@ -172,7 +170,7 @@ mod tests {
         let yardstick = yardstick();
         let deviation = yardstick.law().deviation();
         let own = yardstick.law().sample(3, 0, 2000).expect("draws").points;
-        let shifted = &own + &array![SHIFT];
+        let shifted = &own + &Array1::from(SHIFT.to_vec());
         let on = yardstick.quality(own.view(), 5).expect("a quality");
         let off = yardstick.quality(shifted.view(), 5).expect("a quality");
         // Off by 2 in a unit normal, up to some twenty roundings of numbers below 8.
