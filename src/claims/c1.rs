@@ -61,9 +61,9 @@ fn figure(law: &str, name: &str, condition: &str, measured: &Measured) -> Figure
     )
         .caption(
             "Root mean square distance of generated points from the law's subspace, over the law's deviation: five seeds \
-             with 99 % intervals, and the exact affine optimum of each objective.",
+             with 99 % intervals, and the exact affine optimum of each objective, where it is not 0.",
         )
-        .axes(Axis::linear("way of training, as in the legend"), Axis::linear("distance / deviation"));
+        .axes(Axis::linear("way of training, as in the legend"), Axis::log("distance / deviation"));
     let places: Vec<(f64, usize)> = (0..WAYS.len()).map(|which| (which as f64, which)).collect();
     for (way, place) in WAYS.iter().zip(places.chunks(1)) {
         figure = figure.layer(measured.marks(way.name(), OFF, place));

@@ -174,21 +174,27 @@ pub struct Outcome {
     pub figures: Vec<Figure>,
     /// Whether the claim holds.
     pub verdict: Verdict,
-    /// Where the verdict is `HoldsUnder`: the cases that show it.
+    /// Where the verdict is `HoldsUnder`: the laws and conditions whose every case shows it, or the single cases that do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
 }
 
-/// The law and condition of the cases that hold, each named once, in their order.
+/// The laws and conditions whose every case holds, in their order; the single cases that hold where there is none.
 pub(super) fn condition(cases: &[Case]) -> String {
-    let mut named: Vec<String> = Vec::new();
-    for case in cases.iter().filter(|case| case.holds) {
-        let name = format!("{}, {}: {}", case.law, case.channel, case.quantity);
-        if !named.contains(&name) {
-            named.push(name);
+    let place = |case: &Case| format!("{}, {}", case.law, case.channel);
+    let mut whole: Vec<String> = Vec::new();
+    for case in cases {
+        let here = place(case);
+        let all = cases.iter().filter(|other| place(other) == here).all(|other| other.holds);
+        if all && !whole.contains(&here) {
+            whole.push(here);
         }
     }
-    named.join("; ")
+    if whole.is_empty() {
+        let holding = cases.iter().filter(|case| case.holds);
+        whole = holding.map(|case| format!("{}: {}", place(case), case.quantity)).collect();
+    }
+    whole.join("; ")
 }
 
 impl Outcome {

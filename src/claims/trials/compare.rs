@@ -160,9 +160,9 @@ pub(crate) fn exact(
     Case::estimated(law, condition, quantity, Estimate::exact(ratio), bound)
 }
 
-/// (x, mean, lower, upper) of one quantity over the seeds, for a figure.
+/// (x, geometric mean, lower, upper) of one quantity over the seeds, for a figure.
 pub(crate) fn mark(x: f64, values: &[f64; SEEDS]) -> [f64; 4] {
-    let estimate = Estimate::mean(values);
+    let estimate = Estimate::ratio(values, &[1.0; SEEDS]);
     let [low, high] = estimate.interval();
     [x, estimate.centre, low, high]
 }
