@@ -40,26 +40,26 @@ Definition make (m e : Z) : float := binary_normalize prec emax _ _ mode_NE m e 
 
 Definition of_bits (w : Z) : float :=
   let s := Z.testbit w (width - 1) in
-  let m := w mod 2 ^ fraction in
-  let e := (w / 2 ^ fraction) mod 2 ^ exponents in
+  let e := Z.land (Z.shiftr w fraction) (Z.ones exponents) in
+  let m := Z.land w (Z.ones fraction) in
   let sign := if s then Z.opp else fun z => z in
   if e =? 0 then binary_normalize prec emax _ _ mode_NE (sign m) (lowest) s
-  else if e =? 2 ^ exponents - 1 then if m =? 0 then B754_infinity s else B754_nan
-  else binary_normalize prec emax _ _ mode_NE (sign (m + 2 ^ fraction)) (e - 1 + lowest) s.
+  else if e =? Z.ones exponents then if m =? 0 then B754_infinity s else B754_nan
+  else binary_normalize prec emax _ _ mode_NE (sign (m + Z.shiftl 1 fraction)) (e - 1 + lowest) s.
 
 Definition to_bits (x : float) : Z :=
-  let sign (s : bool) (w : Z) := if s then w + 2 ^ (width - 1) else w in
+  let sign (s : bool) (w : Z) := if s then w + Z.shiftl 1 (width - 1) else w in
   match x with
   | B754_zero s => sign s 0
-  | B754_infinity s => sign s ((2 ^ exponents - 1) * 2 ^ fraction)
-  | B754_nan => (2 ^ exponents - 1) * 2 ^ fraction + 2 ^ (fraction - 1)
+  | B754_infinity s => sign s (Z.shiftl (Z.ones exponents) fraction)
+  | B754_nan => Z.shiftl (Z.ones exponents) fraction + Z.shiftl 1 (fraction - 1)
   | B754_finite s m e _ =>
-      sign s (if Z.pos m <? 2 ^ fraction then Z.pos m
-              else (e - lowest + 1) * 2 ^ fraction + (Z.pos m - 2 ^ fraction))
+      sign s (if Z.pos m <? Z.shiftl 1 fraction then Z.pos m
+              else Z.shiftl (e - lowest + 1) fraction + (Z.pos m - Z.shiftl 1 fraction))
   end.
 
 (* Integers of the format's width, as the processor has them. *)
-Definition word (w : Z) : Z := w mod 2 ^ width.
+Definition word (w : Z) : Z := Z.land w (Z.ones width).
 End Bits.
 
 Section Ieee.
@@ -72,7 +72,7 @@ Notation make := (make prec emax).
 
 (* arith::format: the low bits of shifted become an exponent. *)
 Definition ieee_two_factors (shifted sign : float) : float * float :=
-  let negative := Z.testbit (to_bits prec emax sign) (width prec emax - 1) in
+  let negative := Bsign sign in
   let up := Z.shiftl (bias emax + reach f) (fraction prec) in
   let down := Z.shiftl (bias emax - reach f) (fraction prec) in
   let offset := if negative then up else down in
@@ -85,7 +85,7 @@ Definition ieee_split (x : float) : float * float :=
   let normal := if subnormal then Bmult mode_NE x (make 1 (lift f)) else x in
   let correction := if subnormal then make (lift f) 0 else make 0 0 in
   let bits := word prec emax (to_bits prec emax normal + (Z.shiftl (bias emax) (fraction prec) - sqrt_half f)) in
-  let m := of_bits prec emax (Z.land bits (2 ^ fraction prec - 1) + sqrt_half f) in
+  let m := of_bits prec emax (Z.land bits (Z.ones (fraction prec)) + sqrt_half f) in
   let integers := make 1 (fraction prec) in
   let biased := of_bits prec emax (Z.lor (to_bits prec emax integers) (Z.shiftr bits (fraction prec))) in
   (Bminus mode_NE (Bminus mode_NE biased (Bplus mode_NE integers (make (bias emax) 0))) correction, m).

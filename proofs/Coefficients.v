@@ -3,12 +3,18 @@ Require Import ZArith List.
 Import ListNotations.
 Open Scope Z_scope.
 
-Record table := {
-  LOG2_E : Z * Z; LN2_HI : Z * Z; LN2_LO : Z * Z; EXP_OVERFLOW : Z * Z; EXP_UNDERFLOW : Z * Z; SHIFT : Z * Z;
-  EXP_TAIL : list (Z * Z); LN_TAIL : list (Z * Z) }.
+Record table (X : Type) := {
+  LOG2_E : X; LN2_HI : X; LN2_LO : X; EXP_OVERFLOW : X; EXP_UNDERFLOW : X; SHIFT : X; EXP_TAIL : list X; LN_TAIL : list X }.
+Arguments LOG2_E {X}. Arguments LN2_HI {X}. Arguments LN2_LO {X}. Arguments EXP_OVERFLOW {X}.
+Arguments EXP_UNDERFLOW {X}. Arguments SHIFT {X}. Arguments EXP_TAIL {X}. Arguments LN_TAIL {X}.
+
+(* The same numbers in an arithmetic. *)
+Definition convert {X Y} (f : X -> Y) (t : table X) : table Y := {|
+  LOG2_E := f (LOG2_E t); LN2_HI := f (LN2_HI t); LN2_LO := f (LN2_LO t); EXP_OVERFLOW := f (EXP_OVERFLOW t);
+  EXP_UNDERFLOW := f (EXP_UNDERFLOW t); SHIFT := f (SHIFT t); EXP_TAIL := map f (EXP_TAIL t); LN_TAIL := map f (LN_TAIL t) |}.
 
 (* Below: what translate.py makes of src/arith. *)
-Definition table64 : table := {|
+Definition table64 : table (Z * Z) := {|
   LOG2_E := (3248660424278399, -51);
   LN2_HI := (6243314768165359, -53);
   LN2_LO := (7525737178955839, -108);
@@ -35,7 +41,7 @@ Definition table64 : table := {|
      (689683288730473, -52);
      (1332705651887125, -53)] |}.
 
-Definition table32 : table := {|
+Definition table32 : table (Z * Z) := {|
   LOG2_E := (12102203, -23);
   LN2_HI := (1453635, -21);
   LN2_LO := (-1072225, -49);

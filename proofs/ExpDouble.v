@@ -79,31 +79,40 @@ Proof.
   assert (-1078 < k < 1026)%Z by (split; apply lt_IZR; lra). lia.
 Qed.
 
+(* Everything that ExpReduction.v says of this format. *)
+Lemma double_whole x k : format x -> -746 <= x <= 710 -> multiple x k ->
+  let r := reduced_hi (-1074) 53 h LO x k in let lo := reduced_lo (-1074) 53 h LO x k in
+  let y := core (-1074) 53 q r lo in let z := result (-1074) 53 h LO q x k in
+  ((bpow radix2 (-1022) <= exp x -> Rabs (z - exp x) <= (/ 2 + 13 / 100) * ulp radix2 fexp (exp x))
+    /\ (exp x < bpow radix2 (-1022) -> Rabs (z - exp x) <= (/ 2 + (/ 2 + 13 / 100) / 2) * ulp radix2 fexp (exp x)))
+  /\ Rabs r <= rho /\ Rabs lo <= bpow radix2 (-53) /\ / 2 <= y <= 15 / 8
+  /\ Rabs (y - exp (x - IZR k * ln 2)) <= 2 * bpow radix2 (-53).
+Proof.
+  intros F H M r lo y z. assert (K := range x k H M). assert (M' := Rabs_le_inv _ _ M).
+  assert (KR : -1077 <= IZR k <= 1025) by (split; apply IZR_le; lia).
+  apply (expression_error (-1074) 53) with (qe := (-44)%Z) (w := / 158456325028528675187087900672)
+    (m := 7 / 1024 * / 9007199254740992) (a1 := 76 / 1024 * / 9007199254740992) (a2 := 128 / 1024 * / 9007199254740992)
+    (c1 := 55 / 1024) (c2 := 70 / 1024) (slack := 13 / 100) (A0 := A0); clear r lo y z;
+    try assumption; try lia; try (unfold off; simpl; lra).
+  - exact method.
+  - intros r Fr Hr. destruct (Rle_dec r 0). destruct (negative r Fr) as [A B]. lra. split; [|split]; try assumption. now apply line_lower.
+    destruct (near r Fr) as [A B]. lra. split; [|split]; try assumption. now apply line_lower.
+  - intros r Fr Hr. destruct (positive r Fr Hr) as [A B]. split; [|split]; try assumption. now apply line_upper.
+  - destruct (Z.eq_dec k 0) as [->|K0]; [now left|right].
+    assert (P : 1 <= Rabs (IZR k)) by (rewrite <- abs_IZR; apply IZR_le; lia).
+    unfold Rabs in *. destruct (Rcase_abs (IZR k)), (Rcase_abs x); lra.
+  - change (- (53))%Z with (-53)%Z. rewrite HI_is. apply Rabs_le. lra.
+  - apply Rabs_le. simpl. lra.
+  - apply (ln2_rest k). lia.
+Qed.
+
 Theorem double_error x k : format x -> -746 <= x <= 710 -> multiple x k ->
   let z := result (-1074) 53 h LO q x k in
   (bpow radix2 (-1022) <= exp x -> Rabs (z - exp x) <= 63 / 100 * ulp radix2 fexp (exp x))
   /\ (exp x < bpow radix2 (-1022) -> Rabs (z - exp x) <= 82 / 100 * ulp radix2 fexp (exp x)).
 Proof.
-  intros F H M z. assert (K := range x k H M). assert (M' := Rabs_le_inv _ _ M).
-  assert (KR : -1077 <= IZR k <= 1025) by (split; apply IZR_le; lia).
-  assert (T := expression_error (-1074) 53 ltac:(lia) ltac:(lia) h LO q A0 (-44)
-    (/ 158456325028528675187087900672) rho (7 / 1024 * / 9007199254740992) (76 / 1024 * / 9007199254740992)
-    (128 / 1024 * / 9007199254740992) (55 / 1024) (70 / 1024) (13 / 100)).
-  change (tiny (-1074) 53) with (bpow radix2 (-1022)) in T.
-  assert (B : (bpow radix2 (-1022) <= exp x -> Rabs (z - exp x) <= (/ 2 + 13 / 100) * ulp radix2 fexp (exp x))
-    /\ (exp x < bpow radix2 (-1022) -> Rabs (z - exp x) <= (/ 2 + (/ 2 + 13 / 100) / 2) * ulp radix2 fexp (exp x))).
-  { apply T; clear T z; try assumption; try lia; try (unfold off; simpl; lra).
-    - exact method.
-    - intros r Fr Hr. destruct (Rle_dec r 0). destruct (negative r Fr) as [A B]. lra. split; [|split]; try assumption. now apply line_lower.
-      destruct (near r Fr) as [A B]. lra. split; [|split]; try assumption. now apply line_lower.
-    - intros r Fr Hr. destruct (positive r Fr Hr) as [A B]. split; [|split]; try assumption. now apply line_upper.
-    - destruct (Z.eq_dec k 0) as [->|K0]; [now left|right].
-      assert (P : 1 <= Rabs (IZR k)) by (rewrite <- abs_IZR; apply IZR_le; lia).
-      unfold Rabs in *. destruct (Rcase_abs (IZR k)), (Rcase_abs x); lra.
-    - change (- (53))%Z with (-53)%Z. rewrite HI_is. apply Rabs_le. lra.
-    - apply Rabs_le. simpl. lra.
-    - apply (ln2_rest k). lia. }
-  assert (Up := ulp_ge_0 radix2 fexp (exp x)). destruct B as [B1 B2]. split; intros L.
+  intros F H M z. destruct (double_whole x k F H M) as [[B1 B2] _].
+  assert (Up := ulp_ge_0 radix2 fexp (exp x)). split; intros L.
   apply Rle_trans with (1 := B1 L). apply Rmult_le_compat_r; lra.
   apply Rle_trans with (1 := B2 L). apply Rmult_le_compat_r; lra.
 Qed.

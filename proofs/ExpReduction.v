@@ -261,14 +261,24 @@ Proof.
   - assert (L' : 1 <= E) by lra. destruct (Y2 L') as [Y3 _]. apply Rabs_le_inv in Y3. lra.
 Qed.
 
+(* And how large the parts are, so that nothing overflows. *)
 Theorem expression_error :
-  (tiny emin prec <= exp x -> Rabs (result x k - exp x) <= (/ 2 + slack) * ulp radix2 fexp (exp x))
-  /\ (exp x < tiny emin prec -> Rabs (result x k - exp x) <= (/ 2 + (/ 2 + slack) / 2) * ulp radix2 fexp (exp x)).
+  ((tiny emin prec <= exp x -> Rabs (result x k - exp x) <= (/ 2 + slack) * ulp radix2 fexp (exp x))
+  /\ (exp x < tiny emin prec -> Rabs (result x k - exp x) <= (/ 2 + (/ 2 + slack) / 2) * ulp radix2 fexp (exp x)))
+  /\ Rabs r <= rho /\ Rabs lo <= u /\ / 2 <= core r lo <= 15 / 8 /\ Rabs (core r lo - E) <= 2 * u.
 Proof.
-  destruct core_error as [HE [Hy [Y1 Y2]]].
-  assert (X : exp x = E * bpow radix2 k).
-  { unfold E. rewrite bpow_exp, <- exp_plus. f_equal. simpl. ring. }
-  rewrite X. apply scaled; try assumption; try lia; try lra.
-  apply generic_format_round; auto with typeclass_instances.
+  destruct core_error as [HE [Hy [Y1 Y2]]]. assert (U := u_range). assert (Q1 := p1_small). assert (Q2 := p2_small).
+  destruct reductions as [_ [Hlo [HR _]]]. assert (Hrr := Rabs_le_inv _ _ Hr). assert (HRR := Rabs_le_inv _ _ HR).
+  assert (Near : Rabs (core r lo - E) <= 2 * u).
+  { assert (B : (/ 2 + slack) * u <= 1 * u) by (apply Rmult_le_compat_r; lra).
+    destruct (Rlt_dec E 1) as [L|L]. specialize (Y1 L). lra. assert (L' : 1 <= E) by lra. destruct (Y2 L') as [Y3 _]. lra. }
+  split.
+  - assert (X : exp x = E * bpow radix2 k).
+    { unfold E. rewrite bpow_exp, <- exp_plus. f_equal. simpl. ring. }
+    rewrite X. apply scaled; try assumption; try lia; try lra.
+    apply generic_format_round; auto with typeclass_instances.
+  - split. exact Hr. split. apply Rle_trans with (1 := Hlo). unfold t. lra. split; [|assumption].
+    destruct (exp_below_2 (x - IZR k * ln 2)) as [E1 E2]. apply Rabs_le. lra. fold E in E1, E2.
+    apply Rabs_le_inv in Near. lra.
 Qed.
 End Whole.

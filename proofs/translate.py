@@ -98,9 +98,9 @@ class Expression:
             if name in ONES:
                 return f"({ONES[name]})"
             if name in TABLES:
-                return f"(list {name})"
+                return f"({name} C)"
             if name in NUMBERS:
-                return f"(number {name})"
+                return f"({name} C)"
             raise Unknown(token)
         if re.fullmatch(r"[a-z]\w*", token):
             return token
@@ -227,7 +227,7 @@ def coefficients(table, form):
             found = re.search(rf"const {name}: &'static \[Self\] = &\[(.*?)\];", numbers, re.S)
             items = [literal(x, precision) for x in found[1].split(",") if x.strip()]
             fields.append(f"  {name} :=\n    [" + ";\n     ".join(items) + "]")
-        out.append(f"Definition {coq} : table := {{|\n" + ";\n".join(fields) + " |}.")
+        out.append(f"Definition {coq} : table (Z * Z) := {{|\n" + ";\n".join(fields) + " |}.")
     return "\n\n".join(out) + "\n"
 
 

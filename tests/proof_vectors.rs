@@ -139,8 +139,8 @@ fn write_format<T: Bits>(out: &mut String) {
         let _ = writeln!(out, "ln{suffix} {:x} {:x}", x.canonical(), scalar::ln(x).canonical());
     }
     for i in 0..LINES as u64 {
-        // Most are short; a few pass one and two blocks of 256.
-        let n = if i % 100 == 99 { 200 + 4 * (i / 10) } else { i % 41 };
+        // Most are short; a few pass one block of 256 and two.
+        let n = if i % 200 == 199 { 100 + i / 2 } else { i % 25 };
         let seed = stream.word() >> 32;
         let mut elements = Stream(seed);
         let x: Vec<T> = (0..n).map(|_| elements.element(seed & 3)).collect();
