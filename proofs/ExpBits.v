@@ -83,6 +83,25 @@ Proof. apply (rep_power f 0). red in Hp. lia. Qed.
 Lemma rep_half : rep (half A) (/ 2).
 Proof. apply (rep_power f (-1)). red in Hp. lia. Qed.
 
+(* A step of Horner's rule. *)
+Lemma horner_step a s c X S C : rep a X -> rep s S -> rep c C -> Rabs X <= / 2 -> Rabs S <= / 4 -> Rabs C <= / 4 ->
+  rep (fma A a s c) (rnd (X * S + C)) /\ Rabs (rnd (X * S + C)) <= / 2.
+Proof.
+  intros Ra Rs Rc HX HS HC. assert (B : Rabs (X * S + C) <= / 2) by (apply (fma_bound _ _ _ (/ 2) (/ 4) (/ 4)); lra).
+  split. apply rep_fma; auto. apply four. lra. apply (below_power _ (-1)); [assumption|lia].
+Qed.
+Lemma last_step a r c X S C : rep a X -> rep r S -> rep c C -> Rabs X <= / 2 -> Rabs S <= 3 / 8 -> Rabs C <= / 2 ->
+  rep (fma A a r c) (rnd (X * S + C)) /\ Rabs (rnd (X * S + C)) <= 1.
+Proof.
+  intros Ra Rs Rc HX HS HC. assert (B : Rabs (X * S + C) <= 1) by (apply (fma_bound _ _ _ (/ 2) (3 / 8) (/ 2)); lra).
+  split. apply rep_fma; auto. apply four. lra. now apply one_.
+Qed.
+Lemma square_small S : Rabs S <= 3 / 8 -> Rabs (rnd (S * S)) <= / 4.
+Proof.
+  intros H. apply (below_power _ (-2)); [|lia]. simpl. rewrite Rabs_mult.
+  apply Rle_trans with (3 / 8 * (3 / 8)); [|lra]. apply Rmult_le_compat; auto using Rabs_pos.
+Qed.
+
 Theorem bits_of_exp : exists k, Rabs (IZR k - x * L2E) <= / 2 /\ rep (exp A K b) (result emin prec h LO q x k).
 Proof.
   destruct (to_integer emin prec ltac:(lia) ltac:(lia) (x * L2E) x_small) as [k [K1 [K2 K3]]].
