@@ -1,13 +1,13 @@
 (* exp of binary64 over the reals: the numbers of Coefficients.v in the analysis of ExpReduction.v.
 
-   The method's error (the polynomial against e^r) is found by interval arithmetic, the roundings of the polynomial by
-   Gappa. double_error: for every x of the format in [-746, 710), with k the integer that the code finds, the
-   computed value is within 0.63 units of the last place of e^x where e^x is normal, and within 0.82 where it is not. *)
-Require Import ZArith Reals Lra Lia.
+   The method's error (the polynomial against e^r) is bounded by integer arithmetic, the roundings of the polynomial by
+   Gappa. double_error: for every x of the format in [-746, 710], with k an integer nearest to x log2 e, the computed value
+   is within 0.63 units of the last place of e^x where e^x is normal, and within 0.82 where it is not. *)
+Require Import ZArith Reals Lra Lia List.
+Import ListNotations.
 From Flocq Require Import Core.
 From Gappa Require Import Gappa_tactic.
-From Interval Require Import Tactic.
-From Tweedie Require Import Rounding ExpSteps ExpReduction.
+From Tweedie Require Import Certificate Rounding ExpSteps ExpReduction.
 Open Scope R_scope.
 
 Local Instance precision_positive : Prec_gt_0 53. Proof. reflexivity. Qed.
@@ -38,10 +38,28 @@ Notation square := (square (-1074) 53).
 Notation curve := (curve (-1074) 53 q).
 Notation rho := (22714 / 65536).
 
-Lemma method r : Rabs r <= rho -> Rabs (1 + r + A0 r - exp r) <= 7 / 1024 * / 9007199254740992.
+(* 1 + r + A0 r - (1 + r + ... + r^15/15!) in powers of 512 r. *)
+Definition difference : list Z :=
+  [0; 0; 0; 36693309059206509312683246756447649792000; 14754892199818793956157096007303168000;
+   -14651043942078718878717346356972748800; -4133496012108311251537772308070400; 1884803250123711108312813954662400;
+   421921161792224251647256166400; -109762212766683341463434035200; -20398242660348569069813760;
+   2967105390987026777080320; 472324241808694475655; -30264189495929733120; -4222124650659840; -549755813888]%Z.
+Definition bound : Z := 28158035387593282902205876498423488103080305033%Z.
+Notation denominator := 31312580279134677900187390097710303167081728664973699304128512000.
+Lemma difference_is r : 1 + r + A0 r - series 15 r = peval difference (r * 512) / denominator.
+Proof. unfold A0, Q, odds, evens, exactly, difference. cbn [series peval pow]. factorials. field. Qed.
+Lemma difference_check : check difference bound 90 = true.
+Proof. vm_cast_no_check (eq_refl true). Qed.
+
+Lemma method r : Rabs r <= rho -> Rabs (1 + r + A0 r - exp r) <= 9 / 1024 * / 9007199254740992.
 Proof.
-  intros H. apply Rabs_le_inv in H. unfold A0, Q, odds, evens, exactly.
-  interval with (i_taylor r, i_degree 16, i_prec 120, i_bisect r).
+  intros H. assert (T := exp_taylor 15 r rho H ltac:(lra)).
+  assert (C : Rabs (peval difference (r * 512)) <= IZR bound).
+  { apply (certified _ _ 90). exact difference_check. rewrite Rabs_mult, (Rabs_pos_eq 512) by lra. simpl. lra. }
+  replace (1 + r + A0 r - exp r) with (peval difference (r * 512) / denominator - (exp r - series 15 r)).
+  2: { rewrite <- difference_is. ring. }
+  apply Rabs_le_inv in C. apply Rabs_le_inv in T. unfold bound in C. factorials. cbn [pow] in T.
+  apply Rabs_le. lra.
 Qed.
 
 Ltac by_gappa F H :=
@@ -58,16 +76,39 @@ Lemma positive r : format r -> 0 <= r <= rho ->
   Rabs (square r * curve r - A0 r) <= 128 / 1024 * / 9007199254740992 /\ Rabs (square r * curve r) <= 127 / 1024.
 Proof. intros F H. by_gappa F H. Qed.
 
-Lemma line_lower r : - rho <= r <= / 1024 -> Rabs (exp r - 1 - r) <= 55 / 1024.
-Proof. intros H. interval with (i_taylor r, i_bisect r). Qed.
+Lemma line_terms r : -rho <= r <= 0 -> Rabs (r * r * (/ 2 + r * (/ 6 + r * (/ 24 + r * / 120)))) <= 123 / 2048.
+Proof. intros H. gappa. Qed.
+Lemma line_lower r : - rho <= r <= / 1024 -> Rabs (exp r - 1 - r) <= 62 / 1024.
+Proof.
+  intros H. assert (T := exp_taylor 5 r rho ltac:(apply Rabs_le; lra) ltac:(lra)).
+  assert (E : series 5 r - 1 - r = r * r * (/ 2 + r * (/ 6 + r * (/ 24 + r * / 120)))) by (cbn [series pow]; factorials; field).
+  assert (L : Rabs (series 5 r - 1 - r) <= 3967 / 65536).
+  { rewrite E. destruct (Rle_dec r 0) as [N|N]. apply Rle_trans with (1 := line_terms r ltac:(lra)). lra.
+    assert (P : 0 <= r <= / 1024) by lra. revert P. generalize r. clear. intros r H. gappa. }
+  apply Rabs_le_inv in L. apply Rabs_le_inv in T. factorials. cbn [pow] in T. apply Rabs_le. lra.
+Qed.
 Lemma line_upper r : 0 <= r <= rho -> Rabs (exp r - 1 - r) <= 70 / 1024.
-Proof. intros H. interval with (i_taylor r, i_bisect r). Qed.
+Proof.
+  intros H. assert (T := exp_taylor 5 r rho ltac:(apply Rabs_le; lra) ltac:(lra)).
+  assert (E : series 5 r - 1 - r = r * r * (/ 2 + r * (/ 6 + r * (/ 24 + r * / 120)))) by (cbn [series pow]; factorials; field).
+  assert (L : Rabs (series 5 r - 1 - r) <= 4479 / 65536).
+  { rewrite E. revert H. generalize r. clear. intros r H. gappa. }
+  apply Rabs_le_inv in L. apply Rabs_le_inv in T. factorials. cbn [pow] in T. apply Rabs_le. lra.
+Qed.
 
 Notation HI := (IZR h * bpow radix2 (-53)).
 Lemma HI_is : HI = 6243314768165359 * / 9007199254740992. Proof. reflexivity. Qed.
+Lemma ln2_is : Rabs (ln 2 - (6243314768165359 * / 9007199254740992 + LO)) <= / 324518553658426726783156020576256.
+Proof.
+  assert (B := ln2_between 28 224939120507729810846275465740350 224939120507729810846275465740352 649037107316853453566312041152512 ltac:(vm_cast_no_check (eq_refl true))).
+  apply Rabs_le. lra.
+Qed.
 Lemma ln2_rest k : (Z.abs k <= 1077)%Z -> Rabs (IZR k * (ln 2 - HI - LO)) <= / 158456325028528675187087900672.
 Proof.
-  intros H. rewrite HI_is. apply IZR_le in H. rewrite abs_IZR in H. apply Rabs_le_inv in H. interval with (i_prec 140).
+  intros H. rewrite HI_is. apply IZR_le in H. rewrite abs_IZR in H. rewrite Rabs_mult.
+  apply Rle_trans with (1077 * / 324518553658426726783156020576256); [|lra].
+  apply Rmult_le_compat; auto using Rabs_pos. assert (L := ln2_is).
+  replace (ln 2 - _ - LO) with (ln 2 - (6243314768165359 * / 9007199254740992 + LO)) by ring. assumption.
 Qed.
 
 (* The integer that the code finds. *)
@@ -91,8 +132,8 @@ Proof.
   intros F H M r lo y z. assert (K := range x k H M). assert (M' := Rabs_le_inv _ _ M).
   assert (KR : -1077 <= IZR k <= 1025) by (split; apply IZR_le; lia).
   apply (expression_error (-1074) 53) with (qe := (-44)%Z) (w := / 158456325028528675187087900672)
-    (m := 7 / 1024 * / 9007199254740992) (a1 := 76 / 1024 * / 9007199254740992) (a2 := 128 / 1024 * / 9007199254740992)
-    (c1 := 55 / 1024) (c2 := 70 / 1024) (slack := 13 / 100) (A0 := A0); clear r lo y z;
+    (m := 9 / 1024 * / 9007199254740992) (a1 := 76 / 1024 * / 9007199254740992) (a2 := 128 / 1024 * / 9007199254740992)
+    (c1 := 62 / 1024) (c2 := 70 / 1024) (slack := 13 / 100) (A0 := A0); clear r lo y z;
     try assumption; try lia; try (unfold off; simpl; lra).
   - exact method.
   - intros r Fr Hr. destruct (Rle_dec r 0). destruct (negative r Fr) as [A B]. lra. split; [|split]; try assumption. now apply line_lower.
