@@ -121,12 +121,11 @@ Proof.
   apply (is_derive_rsum n (fun i t => component (a t) (s t) i x)). intros i Hi.
   assert (V := variance_pos (a t) (s t) i Hs Hi).
   assert (Dv : is_derive (fun t => variance (a t) (s t) i) t (2 * a t * da * tau i + 2 * s t * ds)).
-  { unfold variance. evar_last. apply (is_derive_plus (fun t => a t ^ 2 * tau i) (fun t => s t ^ 2)).
-    apply (is_derive_scal_l (fun t => a t ^ 2)). apply (is_derive_pow a 2). exact Ha. apply (is_derive_pow s 2). exact Hds.
-    unfold plus, scal; simpl; unfold mult; simpl. ring. }
+  { unfold variance. auto_derive. repeat split; eexists; [exact Ha|exact Hds].
+    rewrite (is_derive_unique (fun t : R => a t) t da Ha), (is_derive_unique (fun t : R => s t) t ds Hds). ring. }
   assert (Dd : is_derive (fun t => distance (a t) i x) t (rsum d (fun k => -2 * da * (mu i k * (x k - a t * mu i k))))).
   { unfold distance, dot. apply (is_derive_rsum d (fun k t => (x k - a t * mu i k) * (x k - a t * mu i k))). intros k Hk.
-    auto_derive. repeat split; eexists; exact Ha. rewrite (is_derive_unique _ _ _ Ha). ring. }
+    auto_derive. repeat split; eexists; exact Ha. rewrite (is_derive_unique (fun t : R => a t) t da Ha). ring. }
   rewrite rsum_scal in Dd.
   assert (Dm : dot d x (fun k => x k - a t * mu i k)
     = distance (a t) i x + a t * rsum d (fun k => mu i k * (x k - a t * mu i k))).
