@@ -2,7 +2,8 @@
 
 sources      every file of _CoqProject opens with a comment, is at most 500 lines and has no unproven step; the sizes,
              the halving tree and the depth of the canonical sum are those of src/arith/sum.rs; exp, ln and their
-             coefficients are what translate.py makes of src/arith; so are the functions of the bits
+             coefficients are what translate.py makes of src/arith; the functions of the bits, and the operations that
+             Softmax.v takes from src/law/reference.rs, are those of the source
 vectors      Coq runs its exp, ln, sum and dot on every line of vectors.txt and proves that no bit differs
 assumptions  prints the assumptions of every theorem to assumptions.txt; each must be listed in README.md
 selftest     plants mistakes, in the texts and in a theorem, each of which must be found
@@ -20,6 +21,7 @@ import translate
 
 HERE = Path(__file__).resolve().parent
 SUM = HERE.parent / "src" / "arith" / "sum.rs"
+REFERENCE = HERE.parent / "src" / "law" / "reference.rs"
 FORBIDDEN = ["Admitted", "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture", "admit", "give_up", "bypass_check"]
 
 
@@ -157,6 +159,25 @@ def format_problems(rust, coq):
     return found
 
 
+# What Softmax.v takes from src/law/reference.rs.
+POINT = [
+    ("a weight", "let weight = exp::exp::<T, M>(logit - largest);"),
+    ("the largest logit", "let largest = logits.iter().fold(logits[0], |m, &l| m.larger(l));"),
+    ("the total", "sums.total += weight;"),
+    ("the total's start", "total: T::ZERO,"),
+    ("a component's scale", "let scale = weight * precision[k];"),
+    ("the numerator", "sums.precision[i] = M::mul_add(scale, direction, sums.precision[i]);"),
+    ("the direction", "add(i, scale, z[i], M::mul_add(gain[k], z[i], shifted[i]));"),
+    ("the score", "sums.precision.iter().map(|&sum| -(sum / sums.total)).collect();"),
+    ("log-sum-exp", "log_density: (sums.largest + ln::ln::<T, M>(sums.total)) + self.reference,"),
+    ("a responsibility", ".map(|&l| exp::exp::<T, M>(l - sums.largest) / sums.total)"),
+]
+
+
+def point_problems(rust):
+    return [f"point: {what} is no longer `{line}`" for what, line in POINT if line not in rust]
+
+
 def translation_problems(rust, coq):
     """rust: the texts of src/arith by name; coq: those of Kernels.v and Coefficients.v."""
     try:
@@ -245,7 +266,7 @@ def sources():
         found += source_problems(name, (HERE / name).read_text())
     found += sum_problems(SUM.read_text(), (HERE / "FloatSum.v").read_text())
     found += format_problems(translate.read("format.rs"), (HERE / "Arithmetic.v").read_text())
-    report(found + translation_problems(arith(), models()))
+    report(found + translation_problems(arith(), models()) + point_problems(REFERENCE.read_text()))
 
 
 def vectors():
@@ -307,6 +328,11 @@ def selftest():
                      ("18014398509481984.0", "9007199254740992.0")]:
         assert old in bits, old
         caught(format_problems(bits.replace(old, new), arithmetic), new)
+    point = REFERENCE.read_text()
+    for old, new in [("(logit - largest)", "(largest - logit)"), ("-(sum / sums.total)", "(-sum) / sums.total"),
+                     ("M::mul_add(scale, direction, sums.precision[i])", "scale * direction + sums.precision[i]")]:
+        assert old in point, old
+        caught(point_problems(point.replace(old, new)), new)
     # The vectors: another bit in a result, and another operation in the model.
     lines = (HERE / "vectors.txt").read_text().splitlines()
     few = [line for line in lines if line.startswith(("exp32", "ln32"))][40:2000:40]
@@ -327,6 +353,9 @@ def selftest():
         ("Attack.v", "(R0 ^ 2 / 3)", "(R0 ^ 2 / 4)"),
         ("Samplers.v", "c * (a * s' - a' * s) ^ 2 / V", "2 * c * (a * s' - a' * s) ^ 2 / V"),
         ("Equivariance.v", "lambda * tau2 * (s ^ 2 / a) * delta", "2 * lambda * tau2 * (s ^ 2 / a) * delta"),
+        ("Softmax.v", "(2 * INR K + 2) * nu", "(2 * INR K + 1) * nu"),
+        ("Diffusion.v", "(s t * ds - da / a t * s t ^ 2)", "(s t * ds + da / a t * s t ^ 2)"),
+        ("ScoreMatching.v", "- 2 * (p b * f b", "+ 2 * (p b * f b"),
         ("Resolvent.v", "kappa * w i j / 2", "kappa * w i j"),
         ("ExpSingleBits.v", "69 / 100 * ulp", "68 / 100 * ulp"),
         ("ExpSingleBits.v", "(349523, -23)", "(349525, -23)"),
