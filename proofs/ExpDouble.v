@@ -7,7 +7,7 @@ Require Import ZArith Reals Lra Lia List.
 Import ListNotations.
 From Flocq Require Import Core.
 From Gappa Require Import Gappa_tactic.
-From Tweedie Require Import Certificate Rounding ExpSteps ExpReduction.
+From Tweedie Require Import Certificate Computed Rounding ExpSteps ExpReduction.
 Open Scope R_scope.
 
 Local Instance precision_positive : Prec_gt_0 53. Proof. reflexivity. Qed.
@@ -38,27 +38,20 @@ Notation square := (square (-1074) 53).
 Notation curve := (curve (-1074) 53 q).
 Notation rho := (22714 / 65536).
 
-(* 1 + r + A0 r - (1 + r + ... + r^15/15!) in powers of 512 r. *)
-Definition difference : list Z :=
-  [0; 0; 0; 36693309059206509312683246756447649792000; 14754892199818793956157096007303168000;
-   -14651043942078718878717346356972748800; -4133496012108311251537772308070400; 1884803250123711108312813954662400;
-   421921161792224251647256166400; -109762212766683341463434035200; -20398242660348569069813760;
-   2967105390987026777080320; 472324241808694475655; -30264189495929733120; -4222124650659840; -549755813888]%Z.
-Definition bound : Z := 28158035387593282902205876498423488103080305033%Z.
+Notation difference := difference_64.
+Notation bound := bound_64.
 Notation denominator := 31312580279134677900187390097710303167081728664973699304128512000.
 Lemma difference_is r : 1 + r + A0 r - series 15 r = peval difference (r * 512) / denominator.
-Proof. unfold A0, Q, odds, evens, exactly, difference. cbn [series peval pow]. factorials. field. Qed.
-Lemma difference_check : check difference bound 90 = true.
-Proof. vm_cast_no_check (eq_refl true). Qed.
+Proof. unfold A0, Q, odds, evens, exactly, difference_64. cbn [series peval pow]. factorials. field. Qed.
 
 Lemma method r : Rabs r <= rho -> Rabs (1 + r + A0 r - exp r) <= 9 / 1024 * / 9007199254740992.
 Proof.
   intros H. assert (T := exp_taylor 15 r rho H ltac:(lra)).
   assert (C : Rabs (peval difference (r * 512)) <= IZR bound).
-  { apply (certified _ _ 90). exact difference_check. rewrite Rabs_mult, (Rabs_pos_eq 512) by lra. simpl. lra. }
+  { apply (certified _ _ 90). exact difference_check_64. rewrite Rabs_mult, (Rabs_pos_eq 512) by lra. simpl. lra. }
   replace (1 + r + A0 r - exp r) with (peval difference (r * 512) / denominator - (exp r - series 15 r)).
   2: { rewrite <- difference_is. ring. }
-  apply Rabs_le_inv in C. apply Rabs_le_inv in T. unfold bound in C. factorials. cbn [pow] in T.
+  apply Rabs_le_inv in C. apply Rabs_le_inv in T. unfold bound_64 in C. factorials. cbn [pow] in T.
   apply Rabs_le. lra.
 Qed.
 
@@ -100,7 +93,7 @@ Notation HI := (IZR h * bpow radix2 (-53)).
 Lemma HI_is : HI = 6243314768165359 * / 9007199254740992. Proof. reflexivity. Qed.
 Lemma ln2_is : Rabs (ln 2 - (6243314768165359 * / 9007199254740992 + LO)) <= / 324518553658426726783156020576256.
 Proof.
-  assert (B := ln2_between 28 224939120507729810846275465740350 224939120507729810846275465740352 649037107316853453566312041152512 ltac:(vm_cast_no_check (eq_refl true))).
+  assert (B := ln2_between 28 224939120507729810846275465740350 224939120507729810846275465740352 649037107316853453566312041152512 ln2_check_64).
   apply Rabs_le. lra.
 Qed.
 Lemma ln2_rest k : (Z.abs k <= 1077)%Z -> Rabs (IZR k * (ln 2 - HI - LO)) <= / 158456325028528675187087900672.

@@ -1,9 +1,9 @@
 (* exp_double: the executable exp of Kernels.v in binary64, with the coefficients of Coefficients.v, is finite and within
    0.63 units of the last place of e^x for every number x from -746 to 709.78 whose e^x is normal, and within 0.82 units
-   where e^x is below the normal range. These are the bounds of src/arith/bounds.rs. *)
+   where e^x is below the normal range. These are the bounds of src/arith/bounds.rs. exp_double_near says it as Softmax.v asks for it. *)
 Require Import ZArith Reals Lra Lia.
 From Flocq Require Import Core BinarySingleNaN.
-From Tweedie Require Import Arithmetic Coefficients Kernels Refinement Rounding ExpSteps ExpReduction ExpBits ExpDouble.
+From Tweedie Require Import Computed Arithmetic Coefficients Kernels Refinement Rounding ExpSteps ExpReduction ExpBits Softmax ExpDouble.
 Open Scope R_scope.
 
 Definition constants : table (number double) := convert (literal double) table64.
@@ -44,9 +44,6 @@ Proof.
   exact (@last_step binary64 _ _ ltac:(decided) ltac:(decided) 0%nat 0%nat _ _ _ _ _ _ O4 Hr E4 D4 HR B4).
 Qed.
 
-Lemma powers : factors_check binary64 1026 1078 = true.
-Proof. vm_cast_no_check (eq_refl true). Qed.
-
 Theorem exp_double b : is_finite b = true -> -746 <= B2R b <= 70978 / 100 ->
   let y := exp double constants b in let e := Rtrigo_def.exp (B2R b) in
   is_finite y = true
@@ -58,7 +55,7 @@ Proof.
   assert (Hx' : -746 <= x <= 710) by lra.
   destruct (@bits_of_exp binary64 _ _ ltac:(decided) ltac:(decided) ltac:(decided) constants h LO L2E q
     rho (-746) (70978 / 100)) with (n := 1026%nat) (m := 1078%nat) (b := b) (x := x) as [k [M [Fy Vy]]];
-    try decided; try exact powers; try exact polynomial; try lra.
+    try decided; try exact powers_64; try exact polynomial; try lra.
   - literally 3248660424278399%Z (-51)%Z.
   - literally 6243314768165359%Z (-53)%Z.
   - literally 7525737178955839%Z (-108)%Z.
@@ -99,4 +96,16 @@ Proof.
     + intros Pos. assert (-1 < k)%Z by (apply lt_IZR; lra). lia.
   - destruct (double_error x k Fx Hx' M) as [E1 E2].
     split. exact Fy. change (B2R y = result (-1074) 53 h LO q x k) in Vy. unfold e. rewrite Vy. now split.
+Qed.
+
+(* As Softmax.v asks for it: a relative distance. *)
+Theorem exp_double_near b : is_finite b = true -> -746 <= B2R b <= 70978 / 100 ->
+  let e := Rtrigo_def.exp (B2R b) in bpow radix2 (-1022) <= e ->
+  Softmax.near (- Rpower.ln (1 - 126 / 100 * bpow radix2 (-53))) (B2R (exp double constants b)) e.
+Proof.
+  intros Fb Hx e He. destruct (exp_double b Fb Hx) as [_ [H _]]. specialize (H He). fold e in H.
+  assert (Ep : 0 < e) by apply exp_pos. apply Softmax.near_relative. simpl. lra.
+  assert (U := ulp_FLT_le radix2 (-1074) 53 e). rewrite (Rabs_pos_eq e) in * by lra.
+  specialize (U He). change (bpow radix2 (1 - 53)) with (bpow radix2 (1 + -53)) in U. rewrite bpow_plus in U.
+  change (bpow radix2 1) with 2 in U. apply Rle_trans with (1 := H). lra.
 Qed.

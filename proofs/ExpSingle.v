@@ -7,7 +7,7 @@ Require Import ZArith Reals Lra Lia List.
 Import ListNotations.
 From Flocq Require Import Core.
 From Gappa Require Import Gappa_tactic.
-From Tweedie Require Import Certificate Rounding ExpSteps ExpReduction.
+From Tweedie Require Import Certificate Computed Rounding ExpSteps ExpReduction.
 Open Scope R_scope.
 
 Local Instance precision_positive : Prec_gt_0 24. Proof. reflexivity. Qed.
@@ -32,24 +32,20 @@ Notation square := (square (-149) 24).
 Notation curve := (curve (-149) 24 q).
 Notation rho := (22714 / 65536).
 
-(* 1 + r + A0 r - (1 + r + ... + r^9/9!) in powers of 1024 r. *)
-Definition difference : list Z :=
-  [0; 0; 0; -608876554113515520; -113644834652160; 14120559968256; 2067794064; -75497472; -9216; -1]%Z.
-Definition bound : Z := 1714844761244019404192205%Z.
+Notation difference := difference_32.
+Notation bound := bound_32.
 Notation denominator := 449223681455878794155394198405120.
 Lemma difference_is r : 1 + r + A0 r - series 9 r = peval difference (r * 1024) / denominator.
-Proof. unfold A0, Q, odds, evens, exactly, difference. cbn [series peval pow]. factorials. field. Qed.
-Lemma difference_check : check difference bound 178 = true.
-Proof. vm_cast_no_check (eq_refl true). Qed.
+Proof. unfold A0, Q, odds, evens, exactly, difference_32. cbn [series peval pow]. factorials. field. Qed.
 
 Lemma method r : Rabs r <= rho -> Rabs (1 + r + A0 r - exp r) <= 66 / 1024 * / 16777216.
 Proof.
   intros H. assert (T := exp_taylor 9 r rho H ltac:(lra)).
   assert (C : Rabs (peval difference (r * 1024)) <= IZR bound).
-  { apply (certified _ _ 178). exact difference_check. rewrite Rabs_mult, (Rabs_pos_eq 1024) by lra. simpl. lra. }
+  { apply (certified _ _ 178). exact difference_check_32. rewrite Rabs_mult, (Rabs_pos_eq 1024) by lra. simpl. lra. }
   replace (1 + r + A0 r - exp r) with (peval difference (r * 1024) / denominator - (exp r - series 9 r)).
   2: { rewrite <- difference_is. ring. }
-  apply Rabs_le_inv in C. apply Rabs_le_inv in T. unfold bound in C. factorials. cbn [pow] in T.
+  apply Rabs_le_inv in C. apply Rabs_le_inv in T. unfold bound_32 in C. factorials. cbn [pow] in T.
   apply Rabs_le. lra.
 Qed.
 
@@ -91,7 +87,7 @@ Notation HI := (IZR h * bpow radix2 (-24)).
 Lemma HI_is : HI = 11629080 * / 16777216. Proof. reflexivity. Qed.
 Lemma ln2_is : Rabs (ln 2 - (11629080 * / 16777216 + LO)) <= / 562949953421312.
 Proof.
-  assert (B := ln2_between 20 390207173010334 390207173010336 1125899906842624 ltac:(vm_cast_no_check (eq_refl true))).
+  assert (B := ln2_between 20 390207173010334 390207173010336 1125899906842624 ln2_check_32).
   apply Rabs_le. lra.
 Qed.
 Lemma ln2_rest k : (Z.abs k <= 151)%Z -> Rabs (IZR k * (ln 2 - HI - LO)) <= / 2199023255552.

@@ -1,9 +1,9 @@
 (* exp_single: the executable exp of Kernels.v in binary32, with the coefficients of Coefficients.v, is finite and within
    0.69 units of the last place of e^x for every number x from -104 to 88.72 whose e^x is normal, and within 0.85 units
-   where e^x is below the normal range. These are the bounds of src/arith/bounds.rs. *)
+   where e^x is below the normal range. These are the bounds of src/arith/bounds.rs. exp_single_near says it as Softmax.v asks for it. *)
 Require Import ZArith Reals Lra Lia.
 From Flocq Require Import Core BinarySingleNaN.
-From Tweedie Require Import Arithmetic Coefficients Kernels Refinement Rounding ExpSteps ExpReduction ExpBits ExpSingle.
+From Tweedie Require Import Computed Arithmetic Coefficients Kernels Refinement Rounding ExpSteps ExpReduction ExpBits Softmax ExpSingle.
 Open Scope R_scope.
 
 Definition constants : table (number single) := convert (literal single) table32.
@@ -32,9 +32,6 @@ Proof.
   exact (@last_step binary32 _ _ ltac:(decided) ltac:(decided) 0%nat 0%nat _ _ _ _ _ _ O4 Hr E4 D4 HR B4).
 Qed.
 
-Lemma powers : factors_check binary32 130 152 = true.
-Proof. vm_cast_no_check (eq_refl true). Qed.
-
 Theorem exp_single b : is_finite b = true -> -104 <= B2R b <= 8872 / 100 ->
   let y := exp single constants b in let e := Rtrigo_def.exp (B2R b) in
   is_finite y = true
@@ -46,7 +43,7 @@ Proof.
   assert (Hx' : -104 <= x <= 89) by lra.
   destruct (@bits_of_exp binary32 _ _ ltac:(decided) ltac:(decided) ltac:(decided) constants h LO L2E q
     rho (-104) (8872 / 100)) with (n := 130%nat) (m := 152%nat) (b := b) (x := x) as [k [M [Fy Vy]]];
-    try decided; try exact powers; try exact polynomial; try lra.
+    try decided; try exact powers_32; try exact polynomial; try lra.
   - literally 12102203%Z (-23)%Z.
   - replace (IZR h * bpow radix2 (- precision binary32)) with (IZR 1453635 * bpow radix2 (-21)) by (simpl; lra). literally 1453635%Z (-21)%Z.
   - literally (-1072225)%Z (-49)%Z.
@@ -87,4 +84,16 @@ Proof.
     + intros Pos. assert (-1 < k)%Z by (apply lt_IZR; lra). lia.
   - destruct (single_error x k Fx Hx' M) as [E1 E2].
     split. exact Fy. change (B2R y = result (-149) 24 h LO q x k) in Vy. unfold e. rewrite Vy. now split.
+Qed.
+
+(* As Softmax.v asks for it: a relative distance. *)
+Theorem exp_single_near b : is_finite b = true -> -104 <= B2R b <= 8872 / 100 ->
+  let e := Rtrigo_def.exp (B2R b) in bpow radix2 (-126) <= e ->
+  Softmax.near (- Rpower.ln (1 - 138 / 100 * bpow radix2 (-24))) (B2R (exp single constants b)) e.
+Proof.
+  intros Fb Hx e He. destruct (exp_single b Fb Hx) as [_ [H _]]. specialize (H He). fold e in H.
+  assert (Ep : 0 < e) by apply exp_pos. apply Softmax.near_relative. simpl. lra.
+  assert (U := ulp_FLT_le radix2 (-149) 24 e). rewrite (Rabs_pos_eq e) in * by lra.
+  specialize (U He). change (bpow radix2 (1 - 24)) with (bpow radix2 (1 + -24)) in U. rewrite bpow_plus in U.
+  change (bpow radix2 1) with 2 in U. apply Rle_trans with (1 := H). lra.
 Qed.

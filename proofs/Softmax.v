@@ -72,6 +72,25 @@ Proof.
   apply Rabs_le. lra.
 Qed.
 
+Lemma near_relative v a b : 0 <= v < 1 -> Rabs (a - b) <= v * Rabs b -> near (- ln (1 - v)) a b.
+Proof.
+  intros Hv H. destruct (Req_dec b 0) as [->|Hb].
+  - rewrite Rabs_R0, Rmult_0_r, Rminus_0_r in H. exists 0. rewrite Rabs_R0, Rmult_0_l. split.
+    + assert (ln (1 - v) <= 0); [|lra]. rewrite <- ln_1. destruct (Req_dec v 0) as [->|V].
+      rewrite Rminus_0_r. lra. left. apply ln_increasing; lra.
+    + destruct (Req_dec a 0) as [A|A]. assumption. apply Rabs_pos_lt in A. lra.
+  - set (q := a / b). assert (E : a = b * q) by (unfold q; field; assumption).
+    assert (B : Rabs (q - 1) <= v).
+    { apply (Rmult_le_reg_r (Rabs b)). now apply Rabs_pos_lt. rewrite <- Rabs_mult.
+      replace ((q - 1) * b) with (a - b) by (rewrite E; ring). assumption. }
+    apply Rabs_le_between in B. rewrite E.
+    assert (N : near (- ln (1 - v)) (1 * q) 1).
+    { apply near_between. lra. rewrite Ropp_involutive, exp_Ropp, exp_ln by lra. rewrite !Rmult_1_l. split. lra.
+      apply Rle_trans with (1 + v). lra. apply (Rmult_le_reg_r (1 - v)). lra. rewrite Rinv_l by lra.
+      assert (0 <= v * v) by (apply Rmult_le_pos; lra). lra. }
+    destruct N as [t [Ht Et]]. exists t. split. assumption. rewrite Rmult_1_l in Et. rewrite Et. ring.
+Qed.
+
 Section Mixture.
 Variable rnd : R -> R.
 Variable u : R.
@@ -85,22 +104,7 @@ Proof.
   rewrite Rminus_0_r. lra. left. apply ln_increasing; lra.
 Qed.
 Lemma near_rnd z : near nu (rnd z) z.
-Proof.
-  destruct (Req_dec z 0) as [->|Hz].
-  - exists 0. rewrite Rabs_R0. split. apply nu_pos.
-    specialize (standard 0). rewrite Rabs_R0, Rmult_0_r, Rminus_0_r in standard.
-    rewrite Rmult_0_l. destruct (Req_dec (rnd 0) 0) as [E|E]. assumption. apply Rabs_pos_lt in E. lra.
-  - set (q := rnd z / z). assert (E : rnd z = z * q) by (unfold q; field; assumption).
-    assert (B : Rabs (q - 1) <= u).
-    { apply (Rmult_le_reg_r (Rabs z)). now apply Rabs_pos_lt. rewrite <- Rabs_mult.
-      replace ((q - 1) * z) with (rnd z - z) by (rewrite E; ring). apply standard. }
-    apply Rabs_le_between in B. rewrite E.
-    assert (N : near nu (1 * q) 1).
-    { apply near_between. lra. unfold nu. rewrite Ropp_involutive, exp_Ropp, exp_ln by lra. rewrite !Rmult_1_l. split. lra.
-      apply Rle_trans with (1 + u). lra. apply (Rmult_le_reg_r (1 - u)). lra. rewrite Rinv_l by lra.
-      assert (0 <= u * u) by (apply Rmult_le_pos; lra). lra. }
-    destruct N as [t [Ht Et]]. exists t. split. assumption. rewrite Rmult_1_l in Et. rewrite Et. ring.
-Qed.
+Proof. apply near_relative; auto. Qed.
 
 Variables E Ln : R -> R.
 Variables e lambda : R.
