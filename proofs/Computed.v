@@ -3,9 +3,11 @@
    difference_check   the polynomial of exp against the Taylor sum, on a grid (Certificate.v);
    ln2_check          ln 2 between two fractions (Certificate.v);
    powers             two_factors for every k that exp asks for (Refinement.v).
+   lowest             exp of the number below which its argument is taken to be that number.
    coqchk has no virtual machine and would take hours, so it takes this file, and no other, as it stands. *)
 Require Import ZArith List.
-From Tweedie Require Import Arithmetic Refinement Certificate.
+From Flocq Require Import BinarySingleNaN.
+From Tweedie Require Import Arithmetic Coefficients Kernels Refinement Certificate.
 Import ListNotations.
 
 (* 1 + r + A0 r - (1 + r + ... + r^15/15!) in powers of 512 r. *)
@@ -33,3 +35,7 @@ Lemma powers_64 : factors_check binary64 1026 1078 = true.
 Proof. vm_cast_no_check (eq_refl true). Qed.
 Lemma powers_32 : factors_check binary32 130 152 = true.
 Proof. vm_cast_no_check (eq_refl true). Qed.
+Lemma lowest_64 : let c := convert (literal double) table64 in exp double c (EXP_UNDERFLOW c) = B754_zero false.
+Proof. vm_cast_no_check (@eq_refl (number double) (B754_zero false)). Qed.
+Lemma lowest_32 : let c := convert (literal single) table32 in exp single c (EXP_UNDERFLOW c) = B754_zero false.
+Proof. vm_cast_no_check (@eq_refl (number single) (B754_zero false)). Qed.

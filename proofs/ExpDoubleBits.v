@@ -109,3 +109,27 @@ Proof.
   specialize (U He). change (bpow radix2 (1 - 53)) with (bpow radix2 (1 + -53)) in U. rewrite bpow_plus in U.
   change (bpow radix2 1) with 2 in U. apply Rle_trans with (1 := H). lra.
 Qed.
+
+(* Further down the result is 0, which is right to half a unit. *)
+Theorem exp_double_below b : is_finite b = true -> B2R b < -746 ->
+  let e := Rtrigo_def.exp (B2R b) in
+  exp double constants b = B754_zero false /\ Rabs (0 - e) <= / 2 * ulp radix2 fexp e.
+Proof.
+  intros Fb Hx e. split.
+  - assert (Ro : rep (EXP_OVERFLOW constants) (355 * 2)) by literally 355%Z 1%Z.
+    assert (Ru : rep (EXP_UNDERFLOW constants) (-373 * 2)) by literally (-373)%Z 1%Z.
+    assert (Rb : rep b (B2R b)) by now split.
+    rewrite <- lowest_64. fold constants. unfold Kernels.exp.
+    rewrite (rep_below binary64 _ _ _ _ Ro Rb), Rlt_bool_false by lra. cbv zeta iota.
+    rewrite (rep_below binary64 _ _ _ _ Rb Ru), Rlt_bool_true by lra. cbv iota.
+    rewrite (rep_below binary64 _ _ _ _ Ro Ru), Rlt_bool_false by lra. cbv iota.
+    rewrite (rep_below binary64 _ _ _ _ Ru Ru), Rlt_bool_false by lra. reflexivity.
+  - assert (Ep : 0 < e) by apply exp_pos.
+    assert (L := ln2_rest 1 ltac:(decided)). rewrite HI_is in L. apply Rabs_le_inv in L.
+    assert (S : e < bpow radix2 (-1074 - 1)).
+    { rewrite bpow_exp. apply exp_increasing. simpl IZR. change (IZR radix2) with 2. lra. }
+    assert (B : bpow radix2 (-1074 - 1) = / 2 * bpow radix2 (-1074)) by (unfold Z.sub; rewrite bpow_plus; simpl; lra).
+    rewrite (ulp_FLT_small radix2 (-1074) 53).
+    + unfold Rminus. rewrite Rplus_0_l, Rabs_Ropp, Rabs_pos_eq; lra.
+    + rewrite Rabs_pos_eq by lra. apply Rlt_trans with (1 := S). apply bpow_lt. reflexivity.
+Qed.

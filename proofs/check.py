@@ -319,7 +319,7 @@ def selftest():
         ("ln.rs", "-T::HALF, square_lo", "T::HALF, square_lo"), ("ln.rs", "if x == T::ZERO", "if x == T::ONE"),
         ("polynomial.rs", "i % 2 == 0", "i % 2 == 1"), ("polynomial.rs", "mul_add(value, x, c)", "mul_add(x, value, c)"),
         ("coefficients.rs", "0.0416666666666667,", "0.0416666666666668,"), ("coefficients.rs", "0.40000334", "0.4000034"),
-        ("coefficients.rs", "-1.9046542e-09", "-1.9046543e-09"), ("format.rs", "SHIFT: Self = 12582912.0", "SHIFT: Self = 12582914.0"),
+        ("coefficients.rs", "-1.9046542e-09", "-1.904655e-09"), ("format.rs", "SHIFT: Self = 12582912.0", "SHIFT: Self = 12582914.0"),
     ]:
         assert old in rust[name], old
         caught(translation_problems({**rust, name: rust[name].replace(old, new)}, model), f"{name}: {new}")
@@ -342,14 +342,14 @@ def selftest():
     if coq(VECTOR_HEAD + "".join(vector_goals(few[:7] + [wrong] + few[8:], "32"))).returncode == 0:
         sys.exit("a wrong bit in the vectors was not found")
     source = (HERE / "Vectors.v").read_text().replace("Coefficients Kernels", "Coefficients")
-    for old, new in [("(fma A r_lo line line_lo)", "line_lo"), ("(fma A s (half_square + series) lost)", "s * (half_square + series)"),
+    for old, new in [("(fma A r_lo line line_lo)", "r_lo"), ("(fma A s (half_square + series) lost)", "s * (half_square + series)"),
                      ("below A (EXP_OVERFLOW C) x", "below A x (EXP_OVERFLOW C)")]:
         assert old in model["Kernels.v"], old
         text = model["Kernels.v"].replace(old, new) + source + "".join(vector_goals(few, "32"))
         if coq(text).returncode == 0:
             sys.exit(f"the vectors do not tell the model from {new}")
     # One constant in a theorem: the proof that stands in the file must fail.
-    for name, old, new in [
+    plants = [
         ("Attack.v", "(R0 ^ 2 / 3)", "(R0 ^ 2 / 4)"),
         ("Samplers.v", "c * (a * s' - a' * s) ^ 2 / V", "2 * c * (a * s' - a' * s) ^ 2 / V"),
         ("Equivariance.v", "lambda * tau2 * (s ^ 2 / a) * delta", "2 * lambda * tau2 * (s ^ 2 / a) * delta"),
@@ -361,13 +361,19 @@ def selftest():
         ("ExpSingleBits.v", "(349523, -23)", "(349525, -23)"),
         ("FloatSum.v", "- 1 + 3 + ceiling", "- 1 + 2 + ceiling"),
         ("Tweedie.v", "(a / s ^ 2 * cov (line x v t) u v)", "(2 * a / s ^ 2 * cov (line x v t) u v)"),
-    ]:
+    ]
+
+    def theorem_problem(plant):
+        name, old, new = plant
         text = (HERE / name).read_text()
-        assert old in text, old
+        if old not in text:
+            return f"{name}: no {old}"
         if coq(text).returncode:
-            sys.exit(f"{name} does not compile by itself")
-        if coq(text.replace(old, new)).returncode == 0:
-            sys.exit(f"{name} still compiles with {new}")
+            return f"{name} does not compile by itself"
+        return "" if coq(text.replace(old, new)).returncode else f"{name} still compiles with {new}"
+
+    with ThreadPoolExecutor(2) as pool:
+        report([problem for problem in pool.map(theorem_problem, plants) if problem])
     print("every planted mistake was found")
 
 
