@@ -4,7 +4,7 @@
    ln2_check          ln 2 between two fractions (Certificate.v);
    powers             two_factors for every k that exp asks for (Refinement.v).
    lowest             exp of the number below which its argument is taken to be that number.
-   coqchk has no virtual machine and would take hours, so it takes this file, and no other, as it stands. *)
+   coqchk has no virtual machine and did not finish this file in a minute, so it takes it, and no other, as it stands. *)
 Require Import ZArith List.
 From Flocq Require Import BinarySingleNaN.
 From Tweedie Require Import Arithmetic Coefficients Kernels Refinement Certificate.
