@@ -2,7 +2,9 @@
 
    vertex: a function that is convex in each coordinate has, on the box [-r, r]^d, no value above its largest at a
    vertex. diagonal_attack, diagonal_attained: sum b_k^2 w_k^2 over |w| <= r is at most r^2 max b_k^2, attained at r
-   times a coordinate vector; in an orthonormal eigenbasis that is the spectral form. line_adversary: on the line the
+   times a coordinate vector; in an orthonormal eigenbasis that is the spectral form. spectral_attack: in any basis, with any
+   N such that |B u|^2 <= N |u|^2, and attained wherever that is. taxicab_attack, taxicab_attained: over the l1 ball
+   |B w|^2 is at most r^2 times the largest squared column, attained at r times a coordinate vector. line_adversary: on the line the
    uniform law on [-R, R] has variance R^2/3, which is r^2 for R = sqrt 3 r. difference_order, residual_order: where
    the posterior covariance has eigenvalues v <= v' <= s^2/a^2, the prediction difference multiplies by 1 - a^2 v/s^2,
    larger at v, and the residual by a^2 v/s^2, larger at v'. *)
@@ -68,6 +70,67 @@ Proof.
   - unfold effect. rewrite (rsum_ext d _ (fun l => delta k l * (r ^ 2 * b l ^ 2))).
     + now rewrite rsum_delta.
     + intros l _. unfold w, e_, delta. destruct (Nat.eqb k l); ring.
+Qed.
+
+(* Any linear map of d coordinates to m. *)
+Definition norm2 (d : nat) (v : vec) : R := dot d v v.
+
+Theorem spectral_attack d m (B : mat) N r : (forall u, norm2 m (app d B u) <= N * norm2 d u) -> 0 <= N ->
+  (forall w, norm2 d w <= r ^ 2 -> norm2 m (app d B w) <= r ^ 2 * N)
+  /\ (forall u, norm2 d u = 1 -> norm2 m (app d B u) = N ->
+      let w := fun k => r * u k in norm2 d w = r ^ 2 /\ norm2 m (app d B w) = r ^ 2 * N).
+Proof.
+  intros H HN. split.
+  - intros w Hw. apply Rle_trans with (1 := H w). rewrite Rmult_comm. now apply Rmult_le_compat_r.
+  - intros u Hu Hb w. unfold norm2 in *. split.
+    + unfold w. rewrite dot_scal_l, dot_scal_r, Hu. ring.
+    + rewrite <- Hb. unfold w. rewrite (dot_ext m _ (fun k => r * app d B u k) _ (fun k => r * app d B u k))
+        by (intros; apply app_scal). rewrite dot_scal_l, dot_scal_r. ring.
+Qed.
+
+Definition column (B : mat) (k : nat) : vec := fun j => B j k.
+
+Theorem taxicab_attack d m (B : mat) w r L : rsum d (fun k => Rabs (w k)) <= r ->
+  (forall k, (k < d)%nat -> norm2 m (column B k) <= L) -> 0 <= L -> norm2 m (app d B w) <= r ^ 2 * L.
+Proof.
+  intros Hw HB HL. set (q := app d B w). set (S := norm2 m q).
+  assert (HS : 0 <= S) by apply dot_nonneg.
+  assert (E : S = rsum d (fun k => w k * dot m q (column B k))).
+  { unfold S, norm2, q at 2. rewrite dot_app. unfold app. unfold dot at 1. apply rsum_ext. intros k _.
+    f_equal. rewrite dot_sym. apply dot_ext; reflexivity. }
+  assert (C : forall k, (k < d)%nat -> Rabs (dot m q (column B k)) <= sqrt (S * L)).
+  { intros k Hk. rewrite <- sqrt_Rsqr_abs. apply sqrt_le_1_alt. unfold Rsqr.
+    apply Rle_trans with (S * norm2 m (column B k)).
+    - apply cauchy_schwarz_form; try apply dot_nonneg. intros t.
+      replace (_ + _) with (dot m (line q (column B k) t) (line q (column B k) t)). apply dot_nonneg.
+      rewrite dot_line_r, 2!(dot_sym m (line _ _ _)), 2!dot_line_r, (dot_sym m (column B k) q). unfold S, norm2. ring.
+    - apply Rmult_le_compat_l; auto. }
+  assert (R1 : S <= r * sqrt (S * L)).
+  { rewrite E at 1. apply Rle_trans with (rsum d (fun k => Rabs (w k) * sqrt (S * L))).
+    - apply rsum_le. intros k Hk. apply Rle_trans with (1 := Rle_abs _). rewrite Rabs_mult.
+      apply Rmult_le_compat_l. apply Rabs_pos. auto.
+    - rewrite rsum_scal_r. apply Rmult_le_compat_r. apply sqrt_pos. assumption. }
+  assert (SL : 0 <= S * L) by now apply Rmult_le_pos.
+  assert (R2 : S * S <= S * (r ^ 2 * L)).
+  { apply Rle_trans with ((r * sqrt (S * L)) * (r * sqrt (S * L))). now apply Rmult_le_compat.
+    replace (r * sqrt (S * L) * (r * sqrt (S * L))) with (r ^ 2 * (sqrt (S * L) * sqrt (S * L))) by ring.
+    rewrite sqrt_sqrt by assumption. lra. }
+  destruct (Req_dec S 0) as [Z|Z].
+  - rewrite Z. apply Rmult_le_pos. apply pow2_ge_0. assumption.
+  - apply Rmult_le_reg_l in R2; lra.
+Qed.
+
+Theorem taxicab_attained d m (B : mat) r k : (k < d)%nat -> 0 <= r ->
+  let w := fun l => r * e_ k l in
+  rsum d (fun l => Rabs (w l)) = r /\ norm2 m (app d B w) = r ^ 2 * norm2 m (column B k).
+Proof.
+  intros Hk Hr w. split.
+  - rewrite (rsum_ext d _ (fun l => delta k l * r)). now rewrite rsum_delta.
+    intros l _. unfold w, e_, delta. destruct (Nat.eqb k l).
+    rewrite Rmult_1_r, Rabs_pos_eq by assumption. ring. rewrite Rmult_0_r, Rabs_R0. ring.
+  - unfold norm2. rewrite (dot_ext m _ (fun j => r * column B k j) _ (fun j => r * column B k j)).
+    rewrite dot_scal_l, dot_scal_r. ring.
+    all: intros j _; unfold w; rewrite app_scal; f_equal; unfold app; rewrite dot_sym, dot_e by assumption; reflexivity.
 Qed.
 
 Theorem box_variance R0 : 0 < R0 -> is_RInt (fun w => w ^ 2 / (2 * R0)) (- R0) R0 (R0 ^ 2 / 3).
