@@ -1,7 +1,7 @@
 """tweedie against NumPy's best: log density, score and denoiser of an isotropic mixture, whole evaluations interleaved.
 
-usage: mixture.py [--threads T] [--points N] [--components K] [--dimension D] [--training-set] [--budget SECONDS]
-                  [--patience SECONDS]
+usage: mixture.py [--threads T] [--points N] [--components K] [--dimension D] [--training-set] [--memory fresh|reused]
+                  [--budget SECONDS] [--patience SECONDS]
 """
 
 import argparse
@@ -23,6 +23,7 @@ def arguments():
     parser.add_argument("--components", type=int, default=64)
     parser.add_argument("--dimension", type=int, default=2)
     parser.add_argument("--training-set", action="store_true", help="point masses of equal weight")
+    parser.add_argument("--memory", default="fresh", choices=("fresh", "reused"), help="of tweedie's results; NumPy's are fresh")
     parser.add_argument("--budget", type=float, default=30.0, help="seconds of timing a format")
     parser.add_argument("--patience", type=float, default=20.0, help="seconds a wall-clock sample waits for a quiet machine")
     return parser.parse_args()
@@ -73,7 +74,7 @@ def compare(np, name, given, options, place):
 
     x, means, variances, weights = (np.ascontiguousarray(array, dtype=name) for array in given)
     exact, short = truth(np, place), {"float64": "f64", "float32": "f32"}[name]
-    tweedie = program(place, short, options.threads)
+    tweedie = program(place, short, options.threads, options.memory)
     contenders, differences = {"tweedie": tweedie}, {}
     for title, evaluate in formulations.all_of(len(x), len(weights), x.itemsize).items():
         call = lambda evaluate=evaluate: evaluate(x, means, variances, weights, SIGMA)
