@@ -2,10 +2,10 @@
 //!
 //! Spec: T1, T2, T3, T4, T6, T7, T8, E1, E2, E3, E4, E5, E6, E7.
 
-use tweedie::claims::{CLAIMS, Context, Library, Outcome, Verdict, run_all, select};
+use tweedie::claims::{CLAIMS, Context, Library, Models, Outcome, Verdict, run_all, select};
 
 fn run(quick: bool, threads: usize) -> Vec<Outcome> {
-    let (full, models) = (false, None);
+    let (full, models) = (false, &Models::default());
     let context = Context { seed: 0, quick, full, models, subject: &Library, progress: &|_| {} };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
     pool.install(|| run_all(&context, None)).expect("every claim can be measured")

@@ -1,6 +1,6 @@
 //! Findings about training: a verdict rests on whole intervals, never on their middles.
 
-use tweedie::claims::{Case, Estimate, Verdict};
+use tweedie::claims::{Case, Context, Estimate, Library, Models, Verdict, run_all};
 
 /// A case whose interval is that of these two ends, against 1.
 fn case(low: f64, high: f64) -> Case {
@@ -39,4 +39,29 @@ fn what_is_no_number_shows_nothing() {
     assert_eq!(Verdict::of(&[nothing]), Verdict::Undecided);
     let exact = Case::estimated("law", "condition", "ratio", Estimate::exact(1.0), 1.0);
     assert!(exact.holds, "a bound that is reached is kept");
+}
+
+#[test]
+fn a_step_s_products_are_counted() {
+    let (seed, quick, full, models) = (0, true, false, &Models::default());
+    let context = Context { seed, quick, full, models, subject: &Library, progress: &|_| {} };
+    let found = run_all(&context, Some(&["C8".to_string()])).expect("a count");
+    // A prediction, and twice as much for the gradient: 3. Two predictions, the attack's two passes, and the gradient at both
+    // points: 8. To the bit, in the order of the claim's own divisions.
+    let ratio = 8.0 / 3.0 / 2.5;
+    let expected = [ratio, f64::recip(ratio)];
+    for (case, expected) in found[0].cases.iter().zip(expected.into_iter().cycle()) {
+        assert_eq!(case.measured, expected, "{}", case.quantity);
+    }
+    assert_eq!(found[0].cases.len(), 4);
+}
+
+#[test]
+fn a_finding_with_many_cases_has_a_false_alarm_rate_of_all() {
+    let (seed, quick, full, models) = (0, true, false, &Models::default());
+    let context = Context { seed, quick, full, models, subject: &Library, progress: &|_| {} };
+    let found = run_all(&context, Some(&["C4".to_string()])).expect("an outcome");
+    let count = found[0].cases.len();
+    let statistics = found[0].statistics.as_ref().expect("statistics");
+    assert!(count > 1 && statistics.false_alarm == 0.005 * count as f64);
 }

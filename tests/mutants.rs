@@ -6,12 +6,15 @@
 //!
 //! Spec: T1, T2, T3, T4, T6, T7, T8, E5, E6. `tests/mutants_equivariance.rs` has those of E1 to E4 and E7.
 
+mod planted;
+
 use ndarray::{Array2, ArrayView2};
+use planted::{Scaled, fails};
 use tweedie::channel::{Channel, Steps};
-use tweedie::claims::{Context, Subject, Verdict, run_all};
+use tweedie::claims::Subject;
 use tweedie::denoiser::{Affine, AffineMaps, Denoiser as _, Exact};
 use tweedie::error::Result;
-use tweedie::law::Quantity::{Covariance, Denoiser, LogDensity, Noise, Responsibilities, Score};
+use tweedie::law::Quantity::{Covariance, Denoiser, LogDensity, Noise, Score};
 use tweedie::law::{Evaluation, Mixture, Noised, Quantity};
 use tweedie::optimum::{
     BoxPerturbation, Field, Grid, Sampled, finite_radius, finite_radius_of, resolvent, resolvent_of,
@@ -36,39 +39,6 @@ impl Subject for Evaluated {
         (self.0)(law, points, &mut found);
         Ok(found)
     }
-}
-
-/// A subject one of whose quantities is multiplied by a factor, which may depend on the channel.
-struct Scaled(Quantity, fn(Channel) -> f64);
-
-impl Subject for Scaled {
-    fn evaluate(
-        &self,
-        law: &Noised<f64>,
-        points: ArrayView2<'_, f64>,
-        wanted: &[Quantity],
-    ) -> Result<Evaluation<f64>> {
-        let mut found = law.evaluate(points, wanted)?;
-        let values = match self.0 {
-            LogDensity => found.log_density.as_mut().and_then(|a| a.as_slice_mut()),
-            Score => found.score.as_mut().and_then(|a| a.as_slice_mut()),
-            Denoiser => found.denoiser.as_mut().and_then(|a| a.as_slice_mut()),
-            Noise => found.noise.as_mut().and_then(|a| a.as_slice_mut()),
-            Covariance => found.covariance.as_mut().and_then(|a| a.as_slice_mut()),
-            Responsibilities => found.responsibilities.as_mut().and_then(|a| a.as_slice_mut()),
-        };
-        let factor = (self.1)(law.channel());
-        values.into_iter().flatten().for_each(|value| *value *= factor);
-        Ok(found)
-    }
-}
-
-fn fails(id: &str, what: &str, subject: &dyn Subject) {
-    let context =
-        Context { seed: 0, quick: true, full: false, models: None, subject, progress: &|_| {} };
-    let outcomes = run_all(&context, Some(&[id.to_string()])).expect("the claim can be measured");
-    assert_eq!(outcomes.len(), 1);
-    assert_eq!(outcomes[0].verdict, Verdict::Fails, "{id} does not notice: {what}");
 }
 
 /// S = (a·D − x)/s² − x/s².

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::interval::SEEDS;
 use super::trials::compare::{INTERVAL, mark, part, statistics, trained};
-use super::trials::{Recipe, Size, Way, optimum};
+use super::trials::{Recipe, Size, Way, optimum, seeds};
 use super::{Claim, Context, Findings, Stage};
 use crate::channel::Channel;
 use crate::denoiser::{AffineLevels, Denoiser, Exact, Mlp, Stored};
@@ -113,8 +113,7 @@ fn over_seeds(
     let plan = Plan::new(&config(context, &recipe, kind, context.seed))?;
     let channels = MEASURED.map(|level| plan.steps.channels()[level]);
     let references = References::new(&plan, &recipe, kind, &channels)?;
-    let seeds: Vec<u64> = (0..SEEDS as u64).map(|k| context.seed.wrapping_add(k)).collect();
-    let found: Result<Vec<[f64; 2]>> = seeds
+    let found: Result<Vec<[f64; 2]>> = seeds(context)
         .into_par_iter()
         .map(|seed| {
             let plan = Plan::new(&config(context, &recipe, kind, seed))?;

@@ -9,7 +9,7 @@ use super::trials::compare::{INTERVAL, Measured, OFF, statistics};
 use super::trials::{Recipe, Way};
 use super::{Claim, Context, Findings};
 use crate::error::Result;
-use crate::figure::{Axis, Figure, Layer};
+use crate::figure::{Axis, Figure};
 
 pub(super) const CLAIM: Claim = Claim {
     id: "C1",
@@ -55,19 +55,11 @@ fn find(context: &Context<'_>) -> Result<Findings> {
 }
 
 fn figure(law: &str, name: &str, condition: &str, measured: &Measured) -> Figure {
-    let mut figure = Figure::new(
-        format!("plane-{name}-{law}"),
-        format!("Distance from the subspace: {law}, {condition}"),
-    )
+    let name = format!("plane-{name}-{law}");
+    let figure = Figure::new(name, format!("Distance from the subspace: {law}, {condition}"))
         .caption(
             "Root mean square distance of generated points from the law's subspace, over the law's deviation: five seeds \
              with 99 % intervals, and the exact affine optimum of each objective, where it is not 0.",
-        )
-        .axes(Axis::linear("way of training, as in the legend"), Axis::log("distance / deviation"));
-    let places: Vec<(f64, usize)> = (0..WAYS.len()).map(|which| (which as f64, which)).collect();
-    for (way, place) in WAYS.iter().zip(places.chunks(1)) {
-        figure = figure.layer(measured.marks(way.name(), OFF, place));
-    }
-    let exact = measured.exact_points(OFF, &places);
-    figure.layer(Layer::points("exact optimum", exact))
+        );
+    measured.by_way(figure, &WAYS, OFF, Axis::log("distance / deviation"))
 }

@@ -2,6 +2,8 @@
 //!
 //! Floor 7. Uses `arith`, `channel`, `claims`, `denoiser`, `figure`, `law`. Spec: E2, T4, T8.
 
+use ndarray::{Array2, ArrayView2};
+
 use super::trials::compare::{FRECHET, INTERVAL, Measured, OFF, exact, statistics, trained};
 use super::trials::recipe::Harm;
 use super::trials::{Recipe, Size, Way, optimum, over_seeds, widened};
@@ -10,10 +12,9 @@ use crate::arith::{Hardware, ln, mean};
 use crate::channel::Channel;
 use crate::denoiser::Denoiser;
 use crate::error::Result;
-use crate::figure::{Axis, Figure, Layer};
+use crate::figure::{Axis, Figure};
 use crate::law::{Mixture, toy_law};
 use crate::train::measure::squared_rows;
-use ndarray::ArrayView2;
 
 pub(super) const CLAIM: Claim = Claim {
     id: "C12",
@@ -77,7 +78,7 @@ fn error(
     channel: Channel,
     seed: u64,
     n: usize,
-    denoise: impl Fn(ArrayView2<'_, f64>) -> Result<ndarray::Array2<f64>>,
+    denoise: impl Fn(ArrayView2<'_, f64>) -> Result<Array2<f64>>,
 ) -> Result<f64> {
     let drawn = law.sample_noised(channel, seed, 1, n)?;
     let found = denoise(drawn.noised.view())?;
@@ -85,18 +86,10 @@ fn error(
 }
 
 fn figure(deviation: f64, measured: &Measured) -> Figure {
-    let places: Vec<(f64, usize)> = (0..WAYS.len()).map(|which| (which as f64, which)).collect();
-    let mut figure = Figure::new(
-        format!("images-{deviation}").replace('.', "-"),
-        "Generated images' distance from the clean subspace",
-    )
-    .caption(format!(
+    let name = format!("images-{deviation}").replace('.', "-");
+    let figure = Figure::new(name, "Generated images' distance from the clean subspace").caption(format!(
         "Over the law's deviation, learned from images of which 90 % carry noise of {deviation} of the range: five seeds with \
          99 % intervals, and the exact affine optimum of each objective."
-    ))
-    .axes(Axis::linear("way of training, as in the legend"), Axis::linear("distance / deviation"));
-    for (way, place) in WAYS.iter().zip(places.chunks(1)) {
-        figure = figure.layer(measured.marks(way.name(), OFF, place));
-    }
-    figure.layer(Layer::points("exact optimum", measured.exact_points(OFF, &places)))
+    ));
+    measured.by_way(figure, &WAYS, OFF, Axis::linear("distance / deviation"))
 }

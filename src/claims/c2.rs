@@ -38,7 +38,7 @@ fn find(context: &Context<'_>) -> Result<Findings> {
             // Without noise there is one case, not two.
             if fraction > 0.0 || deviation == 0.1 {
                 let words = format!("{} % with σ_c = {deviation} of the range", 100.0 * fraction);
-                harms.push((harms.len() as f64, words, Harm::Noise { fraction, deviation }));
+                harms.push((words, Harm::Noise { fraction, deviation }));
             }
         }
     }

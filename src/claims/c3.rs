@@ -32,10 +32,10 @@ fn find(context: &Context<'_>) -> Result<Findings> {
         (true, _) => (&whole.0[..1], &[0.3][..]),
         _ => (&whole.0[..1], &[0.05, 0.3][..]),
     };
-    let harm = |(at, &fraction): (usize, &f64)| {
+    let harm = |&fraction: &f64| {
         let words = format!("{} % outliers of half the range", 100.0 * fraction);
-        (at as f64, words, Harm::Outliers { fraction, spread: 0.5 })
+        (words, Harm::Outliers { fraction, spread: 0.5 })
     };
-    let harms: Vec<_> = fractions.iter().enumerate().map(harm).collect();
+    let harms: Vec<_> = fractions.iter().map(harm).collect();
     harmed::find(context, "C3", laws, &harms)
 }

@@ -8,7 +8,7 @@ use super::trials::compare::{ENERGY, FRECHET, INTERVAL, Measured, statistics};
 use super::trials::{Recipe, Way};
 use super::{Claim, Context, Findings};
 use crate::error::Result;
-use crate::figure::{Axis, Figure, Layer};
+use crate::figure::{Axis, Figure};
 
 pub(super) const CLAIM: Claim = Claim {
     id: "C7",
@@ -30,25 +30,17 @@ fn find(context: &Context<'_>) -> Result<Findings> {
     for &law in laws {
         let measured = Measured::of(context, "C7", &WAYS.map(|way| Recipe::new(law, way)))?;
         let aspect = if measured.is_gaussian() { FRECHET } else { ENERGY };
-        let mut figure = Figure::new(format!("price-{law}"), format!("The price on clean data: {law}"))
+        for (which, way) in WAYS.iter().enumerate().skip(1) {
+            let pair = ((0, "plain"), (which, way.name()));
+            cases.extend(measured.cases("λ = 0.3, r = s²", aspect, pair, 1.0));
+        }
+        let figure = Figure::new(format!("price-{law}"), format!("The price on clean data: {law}"))
             .caption(format!(
                 "{} of generated points, over the law's deviation: five seeds with 99 % intervals, and the exact affine \
                  optimum of each objective where the law is Gaussian.",
                 aspect.name
-            ))
-            .axes(Axis::linear("way of training, as in the legend"), Axis::linear(aspect.name));
-        let places: Vec<(f64, usize)> =
-            (0..WAYS.len()).map(|which| (which as f64, which)).collect();
-        for (which, way) in WAYS.iter().enumerate() {
-            if which > 0 {
-                let pair = ((0, "plain"), (which, way.name()));
-                cases.extend(measured.cases("λ = 0.3, r = s²", aspect, pair, 1.0));
-            }
-            figure = figure.layer(measured.marks(way.name(), aspect, &places[which..=which]));
-        }
-        figures.push(
-            figure.layer(Layer::points("exact optimum", measured.exact_points(aspect, &places))),
-        );
+            ));
+        figures.push(measured.by_way(figure, &WAYS, aspect, Axis::linear(aspect.name)));
     }
     let statistics = Some(statistics(&cases));
     Ok(Findings { cases, statistics, figures })

@@ -1,8 +1,9 @@
 //! Intervals over seeds: the mean of a few independent runs, with Student's t.
 //!
-//! Floor 7. Uses `arith`.
+//! Floor 7. Uses `arith`, `train`.
 
 use crate::arith::scalar::{exp, ln};
+use crate::train::measure::mean_and_error;
 
 /// Runs of everything that is trained: each with its own weights, data and noise.
 pub(super) const SEEDS: usize = 5;
@@ -32,9 +33,8 @@ impl Estimate {
 
     /// The mean of independent runs: mean ± t·(deviation)/√5.
     pub(super) fn mean(values: &[f64; SEEDS]) -> Self {
-        let centre = values.iter().sum::<f64>() / SEEDS as f64;
-        let squares: f64 = values.iter().map(|value| (value - centre) * (value - centre)).sum();
-        let half = STUDENT * (squares / ((SEEDS - 1) * SEEDS) as f64).sqrt();
+        let (centre, error) = mean_and_error(values);
+        let half = STUDENT * error;
         Estimate { centre, low: centre - half, high: centre + half }
     }
 
@@ -76,11 +76,14 @@ mod tests {
         let same = Estimate::mean(&[2.0; SEEDS]);
         assert_eq!(same, Estimate::exact(2.0));
         let [low, high] = Estimate::mean(&[1.0, 2.0, 3.0, 4.0, 5.0]).interval();
-        // Mean 3, variance 5/2, standard error √(1/2).
+        // Mean 3, variance 5/2, standard error √(1/2): every number before the root is exact, so the bits are known.
         let half = STUDENT * 0.5_f64.sqrt();
-        assert!((low - (3.0 - half)).abs() < 1e-14 && (high - (3.0 + half)).abs() < 1e-14);
+        assert_eq!([low, high], [3.0 - half, 3.0 + half]);
         let ratio = Estimate::ratio(&[2.0; SEEDS], &[8.0; SEEDS]);
+        // Within one unit of the last place below 1/2, less than the worst of some ten roundings; the arithmetic is canonical,
+        // so what holds once holds on every machine.
         assert!((ratio.centre - 0.25).abs() <= f64::EPSILON);
+        assert_eq!(Estimate::ratio(&[8.0; SEEDS], &[8.0; SEEDS]), Estimate::exact(1.0));
         let nothing = Estimate::ratio(&[0.0, 1.0, 1.0, 1.0, 1.0], &[1.0; SEEDS]);
         assert!(nothing.interval()[1].is_nan());
     }

@@ -52,7 +52,6 @@ mod trials;
 mod worst;
 mod wrong;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
@@ -61,6 +60,7 @@ use crate::figure::Figure;
 pub use interval::Estimate;
 pub use outcome::{Case, Outcome, Statistics, Verdict};
 pub use subject::{Library, Subject};
+pub use trials::models::Models;
 
 /// Every claim, in the order of its ids.
 pub const CLAIMS: &[Claim] = &[
@@ -124,8 +124,8 @@ pub struct Context<'a> {
     pub subject: &'a dyn Subject,
     /// The whole study of the findings C1 to C12: larger networks, more steps, laws and conditions; hours. Not with `quick`.
     pub full: bool,
-    /// Where trained models are kept, so that a study that was stopped goes on; `None`: nowhere.
-    pub models: Option<&'a Path>,
+    /// The models that findings are measured on, each trained once.
+    pub models: &'a Models,
     /// Told after each part of a claim, from any thread.
     pub progress: &'a (dyn Fn(Progress) + Sync),
 }

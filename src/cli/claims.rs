@@ -9,7 +9,7 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{FAILS, HOLDS, arguments, complain, say};
-use crate::claims::{Claim, Context, Library, Outcome, Progress, Verdict, select};
+use crate::claims::{Claim, Context, Library, Models, Outcome, Progress, Verdict, select};
 use crate::error::{Error, Result};
 use crate::report::{self, Header, table};
 
@@ -26,9 +26,11 @@ pub(super) fn run(options: &arguments::Claims) -> Result<u8> {
         reason: error.to_string(),
     })?;
     let terminal = std::io::stderr().is_terminal();
+    let models =
+        if options.full { Models::under(options.out.join(MODELS)) } else { Models::default() };
     let outcomes = chosen
         .iter()
-        .map(|claim| measure(claim, options, terminal))
+        .map(|claim| measure(claim, options, &models, terminal))
         .collect::<Result<Vec<Outcome>>>()?;
     let header = Header {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -47,7 +49,12 @@ pub(super) fn run(options: &arguments::Claims) -> Result<u8> {
     Ok(if fails { FAILS } else { HOLDS })
 }
 
-fn measure(claim: &Claim, options: &arguments::Claims, terminal: bool) -> Result<Outcome> {
+fn measure(
+    claim: &Claim,
+    options: &arguments::Claims,
+    models: &Models,
+    terminal: bool,
+) -> Result<Outcome> {
     let bar = if terminal { ProgressBar::new(1) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {elapsed}") {
         bar.set_style(style);
@@ -57,12 +64,11 @@ fn measure(claim: &Claim, options: &arguments::Claims, terminal: bool) -> Result
         bar.set_length(step.total as u64);
         bar.set_position(step.done as u64);
     };
-    let models = options.full.then(|| options.out.join(MODELS));
     let context = Context {
         seed: options.seed,
         quick: options.quick,
         full: options.full,
-        models: models.as_deref(),
+        models,
         subject: &Library,
         progress: &progress,
     };

@@ -8,9 +8,6 @@
 //!
 //! Floor 5. Uses `arith`, `attack`, `channel`, `error`, `law`, `optimum::{conjugate, field, grid, resolvent}`. Spec: E6, N3.
 
-use ndarray::Array2;
-use rayon::prelude::*;
-
 use super::conjugate::{self, Symmetric};
 use super::field::Field;
 use super::grid::{Grid, GridAxis, Sampled};
@@ -98,19 +95,7 @@ pub fn finite_radius(sampled: &Sampled, perturbation: BoxPerturbation, s: f64) -
         return Err(Error::Domain { what: "s", value: s, expected: "a finite number above 0" });
     }
     let matrix = Averages::new(sampled, perturbation, s)?;
-    let target = sampled.target();
-    let columns: Vec<(Vec<f64>, f64, usize)> = (0..target.ncols())
-        .into_par_iter()
-        .map(|c| matrix.solve_column(&target.column(c).to_vec()))
-        .collect();
-    let mut values = Array2::zeros(target.dim());
-    let (mut residual, mut steps) = (Vec::new(), Vec::new());
-    for (c, (column, largest, taken)) in columns.into_iter().enumerate() {
-        values.column_mut(c).iter_mut().zip(column).for_each(|(out, value)| *out = value);
-        residual.push(largest);
-        steps.push(taken);
-    }
-    Ok(Solved { values, residual, steps })
+    Ok(Solved::by_column(sampled, |target| matrix.solve_column(target)))
 }
 
 /// q_k, k = −m … m, for u uniform in [−reach, reach]: hats integrated, and the second moment made exact.

@@ -38,6 +38,28 @@ pub struct Solved {
     pub steps: Vec<usize>,
 }
 
+impl Solved {
+    /// Each column of the target solved by itself, side by side: its values, its largest row residual and its steps.
+    pub(super) fn by_column(
+        sampled: &Sampled,
+        solve: impl Fn(&[f64]) -> (Vec<f64>, f64, usize) + Sync,
+    ) -> Solved {
+        let target = sampled.target();
+        let columns: Vec<(Vec<f64>, f64, usize)> = (0..target.ncols())
+            .into_par_iter()
+            .map(|c| solve(&target.column(c).to_vec()))
+            .collect();
+        let mut values = Array2::zeros(target.dim());
+        let (mut residual, mut steps) = (Vec::new(), Vec::new());
+        for (c, (column, largest, taken)) in columns.into_iter().enumerate() {
+            values.column_mut(c).iter_mut().zip(column).for_each(|(out, value)| *out = value);
+            residual.push(largest);
+            steps.push(taken);
+        }
+        Solved { values, residual, steps }
+    }
+}
+
 /// D_κ of a law at the nodes of a grid, as a denoiser for one channel.
 ///
 /// κ ≥ 0, and κs² is in the square of x's units. [`super::certify_resolvent`] bounds its distance from D_κ in L²(p).
@@ -58,19 +80,7 @@ pub fn resolvent_of(law: &Mixture, channel: Channel, kappa: f64, grid: &Grid) ->
 /// a weight overflows (a finer grid is needed). Spec: E5, N3.
 pub fn resolvent(sampled: &Sampled, kappa: f64, s: f64) -> Result<Solved> {
     let weights = weights(sampled, kappa, s)?;
-    let target = sampled.target();
-    let columns: Vec<(Vec<f64>, f64, usize)> = (0..target.ncols())
-        .into_par_iter()
-        .map(|c| solve_column(sampled, &weights, &target.column(c).to_vec()))
-        .collect();
-    let mut values = Array2::zeros(target.dim());
-    let (mut residual, mut steps) = (Vec::new(), Vec::new());
-    for (c, (column, largest, taken)) in columns.into_iter().enumerate() {
-        values.column_mut(c).iter_mut().zip(column).for_each(|(out, value)| *out = value);
-        residual.push(largest);
-        steps.push(taken);
-    }
-    Ok(Solved { values, residual, steps })
+    Ok(Solved::by_column(sampled, |target| solve_column(sampled, &weights, target)))
 }
 
 fn weights(sampled: &Sampled, kappa: f64, s: f64) -> Result<Weights> {

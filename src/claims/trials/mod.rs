@@ -1,6 +1,6 @@
 //! Trials: denoisers trained by each way of the source method's comparison, over seeds, and what they generate.
 //!
-//! A finding (claims C1 to C12) is a comparison of trials: the same data, network, steps and seeds, one thing changed. What is
+//! A finding (claims C0 to C12) is a comparison of trials: the same data, network, steps and seeds, one thing changed. What is
 //! compared is a ratio, seed by seed; its interval is Student's over five seeds. Beside each stands the same ratio for
 //! the exact affine optimum of the very objective ([`optimum`]), which has no chance in it.
 //!
@@ -8,6 +8,7 @@
 
 pub(super) mod compare;
 pub(super) mod harmed;
+pub(super) mod models;
 pub(super) mod optimum;
 pub(super) mod recipe;
 pub(super) mod yardstick;
@@ -18,11 +19,10 @@ use rayon::prelude::*;
 use super::interval::SEEDS;
 use super::{Context, Stage};
 use crate::channel::Steps;
-use crate::denoiser::{Mlp, Model};
-use crate::error::{Error, Result};
+use crate::denoiser::Mlp;
+use crate::error::Result;
 use crate::sampler::{Method, Options, sample};
 use crate::train::plan::Plan;
-use crate::train::run::{Begin, CONFIG, MODEL, learn, run};
 
 pub(super) use recipe::{Recipe, Way};
 pub(super) use yardstick::Yardstick;
@@ -104,18 +104,16 @@ pub(super) fn widened(points: ArrayView2<'_, f32>) -> Array2<f64> {
 
 /// What `measure` finds on each recipe's models, a row a recipe, a number a seed; told to the context model by model.
 ///
-/// Models are trained side by side, each from its own seed: context.seed, context.seed + 1, and so on.
-pub(super) fn over_seeds<M: Copy + Default + Send>(
+/// Models are trained side by side, each from its own seed ([`seeds`]).
+pub(super) fn over_seeds<M: Copy + Send>(
     context: &Context<'_>,
     claim: &'static str,
     recipes: &[Recipe],
     measure: impl Fn(&Trained) -> Result<M> + Sync,
 ) -> Result<Vec<[M; SEEDS]>> {
     let stage = Stage::new(context, claim, recipes.len() * SEEDS);
-    let pairs: Vec<(&Recipe, u64)> = recipes
-        .iter()
-        .flat_map(|recipe| (0..SEEDS as u64).map(move |k| (recipe, context.seed.wrapping_add(k))))
-        .collect();
+    let pairs: Vec<(&Recipe, u64)> =
+        recipes.iter().flat_map(|recipe| seeds(context).map(|seed| (recipe, seed))).collect();
     let found: Result<Vec<M>> = pairs
         .par_iter()
         .map(|&(recipe, seed)| {
@@ -128,33 +126,15 @@ pub(super) fn over_seeds<M: Copy + Default + Send>(
     Ok(found.chunks(SEEDS).map(|seeds| std::array::from_fn(|k| seeds[k])).collect())
 }
 
-/// The model of a recipe and a seed: read where the context keeps models and has it, trained otherwise.
+/// The model of a recipe and a seed.
 fn trained(context: &Context<'_>, recipe: &Recipe, seed: u64) -> Result<Trained> {
     let plan = Plan::new(&recipe.config(Size::of(context), seed))?;
-    let start: Mlp<f32> = plan.start(&plan.spec()?)?;
-    let model = match context.models {
-        None => learn(&plan, start)?,
-        Some(shelf) => {
-            let place = shelf.join(format!("{}-seed-{seed}", recipe.name()));
-            let file = place.join(MODEL);
-            let known = std::fs::read_to_string(place.join(CONFIG));
-            let same = known.is_ok_and(|text| plan.config.to_toml() == Ok(text));
-            if same && file.exists() {
-                read(&file)?
-            } else {
-                run(&plan, start, &place, Begin::Resume, &|_| {})?
-            }
-        }
-    };
+    let name = format!("{}-seed-{seed}", recipe.name());
+    let model = context.models.of_plan(&name, &plan)?;
     Ok(Trained { plan, model, seed })
 }
 
-fn read(file: &std::path::Path) -> Result<Mlp<f32>> {
-    match Model::read(file)? {
-        Model::Mlp(mlp) => Ok(mlp),
-        other => Err(Error::File {
-            path: file.display().to_string(),
-            reason: format!("is {:?}: expected a perceptron", other.spec().kind()),
-        }),
-    }
+/// The seeds of everything that is trained: context.seed, context.seed + 1, and so on.
+pub(super) fn seeds(context: &Context<'_>) -> [u64; SEEDS] {
+    std::array::from_fn(|k| context.seed.wrapping_add(k as u64))
 }
