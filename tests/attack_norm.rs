@@ -296,6 +296,12 @@ fn huge_ties_share_the_radius() {
 }
 
 #[test]
+fn gaps_beside_the_largest_number_do_not_overflow() {
+    let before = [f64::MAX, 4.548473729496686e307];
+    check(f64::MAX, &before).unwrap();
+}
+
+#[test]
 fn bad_input_is_refused() {
     let mut row = [1.0, f64::NAN];
     let refused = Norm::L2.project(&mut row, 1.0).unwrap_err();

@@ -64,7 +64,7 @@ impl Wide {
         Wide { hi: x, lo: 0.0 }
     }
 
-    /// a + b, exactly.
+    /// a + b, exactly, where it is in f64's range and |a| ≤ |b| or |a|·(1 + 2u) is in f64's range too.
     pub fn sum(a: f64, b: f64) -> Wide {
         let (hi, lo) = two_sum(a, b);
         Wide { hi, lo }

@@ -84,7 +84,8 @@ fn clamp<T: Real>(x: T, radius: T) -> T {
 fn project_sum<T: Real>(row: &mut [T], r: f64) {
     let (top, e) = (largest(row), exponent(r));
     let gap = |x: T| {
-        let gap = Wide::sum(top, -x.to_f64().abs());
+        // The larger number last: the other way round its rounding error overflows beside f64's largest.
+        let gap = Wide::sum(-x.to_f64().abs(), top);
         (gap.to_f64() <= r).then(|| gap.scaled(-e))
     };
     let mut gaps: Vec<Wide> = row.iter().filter_map(|x| gap(*x)).collect();
