@@ -4,8 +4,13 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 QUANTITIES := log_density,score,denoiser,noise,covariance,responsibilities
 EVAL := target/release/tweedie eval --bound --quantity $(QUANTITIES)
+# Property tests draw their cases from the content of the commit: its verdict is one and the same on every machine, and the
+# next commit searches elsewhere. `make search` draws anew, as often as ROUNDS says.
+TREE := $(shell git rev-parse 'HEAD^{tree}' 2>/dev/null | cut -c1-12)
+export PROPTEST_RNG_SEED ?= $(shell printf '%d' 0x$(or $(TREE),1))
+ROUNDS ?= 20
 
-.PHONY: check format lint test judge examples lapack proofs tools
+.PHONY: check format lint test judge examples lapack proofs search tools
 
 check: format lint test judge examples lapack proofs
 
@@ -18,6 +23,9 @@ lint:
 
 test:
 	cargo test --release
+
+search:
+	for round in $$(seq $(ROUNDS)); do PROPTEST_RNG_SEED=$$(od -An -N6 -tu8 /dev/urandom | tr -d ' ') cargo test --release --no-fail-fast || exit 1; done
 
 # The command line against an independent evaluation in Python at 80 digits.
 judge: $(VENV)/ready
