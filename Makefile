@@ -10,9 +10,9 @@ TREE := $(shell git rev-parse 'HEAD^{tree}' 2>/dev/null | cut -c1-12)
 export PROPTEST_RNG_SEED ?= $(shell printf '%d' 0x$(or $(TREE),1))
 ROUNDS ?= 20
 
-.PHONY: check format lint test judge examples lapack proofs search tools
+.PHONY: check format lint test kernels judge examples lapack proofs search tools
 
-check: format lint test judge examples lapack proofs
+check: format lint test kernels judge examples lapack proofs
 
 format:
 	cargo fmt --all --check
@@ -21,7 +21,7 @@ lint:
 	cargo clippy --release --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
 
-test:
+test: tools
 	cargo test --release
 
 search:
@@ -36,6 +36,12 @@ judge: $(VENV)/ready
 	tail -1 target/judge/f64.log
 	$(PYTHON) tests/judge/judge.py run --cases target/judge --eval "$(EVAL)" --dtype f32 > target/judge/f32.log || (cat target/judge/f32.log; false)
 	tail -1 target/judge/f32.log
+
+# Every kernel compiled for three generations of GPU, with no GPU: docs/kernels.txt is what the compiler said.
+kernels: $(VENV)/compiler
+	cargo run --release --example kernel_sources -- target/kernels
+	$(PYTHON) tests/cuda/compile.py target/kernels $$(echo $(VENV)/lib/python3*/site-packages/nvidia/cu13) target/kernels/report.txt
+	diff docs/kernels.txt target/kernels/report.txt
 
 # Every command of the README, as it stands there.
 examples: $(VENV)/ready
@@ -54,9 +60,14 @@ proofs:
 	$(MAKE) -C proofs
 
 tools:
-	dpkg -s libopenblas-dev pkg-config >/dev/null 2>&1 || (apt-get update -q && apt-get install -y -q --no-install-recommends libopenblas-dev pkg-config)
+	dpkg -s libopenblas-dev pkg-config g++ >/dev/null 2>&1 || (apt-get update -q && apt-get install -y -q --no-install-recommends libopenblas-dev pkg-config g++)
 
 $(VENV)/ready:
 	python3 -m venv $(VENV) || (apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv && python3 -m venv $(VENV))
 	$(VENV)/bin/pip install -q "numpy>=1.26,<3" "mpmath>=1.3,<2"
+	touch $@
+
+# The compiler's parts, each pinned: their own requirements are not.
+$(VENV)/compiler: $(VENV)/ready
+	$(VENV)/bin/pip install -q nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-cuda-runtime==13.0.96
 	touch $@

@@ -35,6 +35,7 @@ pub mod attack;
 pub mod channel;
 pub mod claims;
 pub mod cli;
+pub mod cuda;
 pub mod denoiser;
 pub mod error;
 pub mod figure;

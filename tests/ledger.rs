@@ -117,6 +117,7 @@ fn check_link(entry: &Entry, field: &str, link: &str, problems: &mut Vec<String>
     };
     let found = match field {
         "Claim" => name == id && text.contains(&format!("id: \"{name}\"")),
+        "Kernel" => text.contains(&format!("KERNEL({name})")),
         _ => defines(&text, name),
     };
     if !found {
@@ -225,6 +226,9 @@ fn problems(spec: &str, claims: &[&str], sources: &[(String, String)]) -> Vec<St
             for link in entry.all(field) {
                 check_link(entry, field, link, &mut problems);
             }
+        }
+        for kernel in entry.all("Kernel").into_iter().filter(|kernel| *kernel != "none yet") {
+            check_link(entry, "Kernel", kernel, &mut problems);
         }
         for proof in entry.all("Proof") {
             check_proof(entry, proof, &mut problems);

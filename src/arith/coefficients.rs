@@ -99,3 +99,32 @@ impl Coefficients for f32 {
     const SIN_TAIL: &'static [Self] = &[-41.3417, 81.60521, -76.69838, 41.48758];
     const COS_TAIL: &'static [Self] = &[64.93936, -85.44746, 59.36258];
 }
+
+/// A constant's or a polynomial's name and numbers.
+pub type Named<T> = (&'static str, Vec<T>);
+
+/// Every number that the functions of a format are made of, by the name that it has here; for the kernels, which are
+/// compiled with them (`cuda::source`).
+pub fn named<T: Coefficients>() -> Vec<Named<T>> {
+    let single = [
+        ("SHIFT", T::SHIFT),
+        ("INTEGERS", T::INTEGERS),
+        ("LOG2_E", T::LOG2_E),
+        ("LN2_HI", T::LN2_HI),
+        ("LN2_LO", T::LN2_LO),
+        ("TAU_HI", T::TAU_HI),
+        ("TAU_LO", T::TAU_LO),
+        ("TAU2_HI", T::TAU2_HI),
+        ("TAU2_LO", T::TAU2_LO),
+        ("EXP_OVERFLOW", T::EXP_OVERFLOW),
+        ("EXP_UNDERFLOW", T::EXP_UNDERFLOW),
+    ];
+    let tables = [
+        ("EXP_TAIL", T::EXP_TAIL),
+        ("LN_TAIL", T::LN_TAIL),
+        ("SIN_TAIL", T::SIN_TAIL),
+        ("COS_TAIL", T::COS_TAIL),
+    ];
+    let single = single.into_iter().map(|(name, x)| (name, vec![x]));
+    single.chain(tables.into_iter().map(|(name, table)| (name, table.to_vec()))).collect()
+}

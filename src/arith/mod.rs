@@ -26,6 +26,7 @@ pub mod sum;
 pub mod wide;
 
 pub use circle::sin_cos_turns;
+pub(crate) use coefficients::named as named_coefficients;
 pub use exp::exp;
 pub use isa::{Isa, Kernel};
 pub use ln::ln;

@@ -1,0 +1,72 @@
+"""Compiles every kernel for three generations of GPU, with no GPU, and refuses what breaks the canonical arithmetic.
+
+    compile.py SOURCES COMPILER REPORT
+
+SOURCES is the folder that the example kernel_sources wrote, COMPILER the folder of NVIDIA's wheels (site-packages/nvidia/cu13).
+The report has a line a kernel and architecture: registers and bytes of stack, as ptxas found them. Refused are: a spilled register;
+an addition, subtraction, multiplication or division in the PTX without a stated rounding, which ptxas may contract; anything
+approximate or flushed to zero. First a kernel is compiled with contraction left to the compiler, and must be refused.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+ARCHITECTURES = ("80", "90", "100")
+# An operation on floating-point numbers that names no rounding, or a loose one.
+LOOSE = re.compile(r"\b(?:add|sub|mul|mad|div|sqrt|rcp)\.(?!r[nzmp]\.)[a-z.]*f(?:32|64)\b|\.approx|\.ftz|\.full|\bmad\.r")
+SPILL = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
+REGISTERS = re.compile(r"Used (\d+) registers")
+
+
+def nvcc(compiler, arguments):
+    command = [str(compiler / "bin" / "nvcc"), "-std=c++17", "-L", str(compiler / "lib"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return done.stderr + done.stdout
+
+
+def loose(ptx):
+    """The first instruction that ptxas is free to change, or None."""
+    return next((line.strip() for line in ptx.splitlines() if LOOSE.search(line)), None)
+
+
+def ptx_of(compiler, source, architecture, contract):
+    out = source.with_suffix(f".{architecture}.{contract}.ptx")
+    nvcc(compiler, ["-ptx", f"-arch=compute_{architecture}", f"--fmad={contract}", str(source), "-o", str(out)])
+    return out.read_text()
+
+
+def check(job):
+    compiler, source, architecture = job
+    found = loose(ptx_of(compiler, source, architecture, "false"))
+    if found:
+        sys.exit(f"{source.name}, sm_{architecture}: {found}: no stated rounding")
+    out = source.with_suffix(f".{architecture}.cubin")
+    said = nvcc(compiler, ["-cubin", f"-arch=sm_{architecture}", "--fmad=false", "-Xptxas=-v", str(source), "-o", str(out)])
+    stack, stores, loads = map(int, SPILL.search(said).groups())
+    if stores or loads:
+        sys.exit(f"{source.name}, sm_{architecture}: {stores} and {loads} bytes spilled")
+    return f"{source.stem:<26} sm_{architecture:<4} {REGISTERS.search(said).group(1):>9} {stack:>6}"
+
+
+def main():
+    sources, compiler, report = map(pathlib.Path, sys.argv[1:])
+    kernels = sorted(sources.glob("*.cu"))
+    if not kernels:
+        sys.exit(f"{sources}: no kernels")
+    # A check that cannot fail is none: with contraction left to the compiler the same kernel must be refused.
+    if not loose(ptx_of(compiler, kernels[-1], "90", "true")):
+        sys.exit("a planted contraction was not seen")
+    jobs = [(compiler, kernel, architecture) for kernel in kernels for architecture in ARCHITECTURES]
+    with ThreadPoolExecutor(2) as pool:
+        lines = list(pool.map(check, jobs))
+    head = f"{'kernel':<26} {'target':<7} {'registers':>9} {'stack':>6}"
+    report.write_text("\n".join([head, *lines]) + "\n")
+    print(f"{len(lines)} kernels compiled, none spills or contracts")
+
+
+main()
