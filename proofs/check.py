@@ -359,6 +359,8 @@ def selftest():
         ("Resolvent.v", "kappa * w i j / 2", "kappa * w i j"),
         ("ExpSingleBits.v", "69 / 100 * ulp", "68 / 100 * ulp"),
         ("ExpSingleBits.v", "(349523, -23)", "(349525, -23)"),
+        ("LnSingle.v", "74 / 100 * ulp", "73 / 100 * ulp"),
+        ("LnSteps.v", "2 * Rabs s * (s * s) ^ S n", "Rabs s * (s * s) ^ S n"),
         ("FloatSum.v", "- 1 + 3 + ceiling", "- 1 + 2 + ceiling"),
         ("Tweedie.v", "(a / s ^ 2 * cov (line x v t) u v)", "(2 * a / s ^ 2 * cov (line x v t) u v)"),
     ]
