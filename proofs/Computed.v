@@ -1,6 +1,7 @@
-(* What the proofs about exp compute: equations between booleans and true, which the kernel decides with its virtual machine.
+(* What the proofs about exp and ln compute: equations between booleans and true, which the kernel decides with its virtual machine.
 
    difference_check   the polynomial of exp against the Taylor sum, on a grid (Certificate.v);
+   ln_difference_check   that of ln against its series, likewise;
    ln2_check          ln 2 between two fractions (Certificate.v);
    powers             two_factors for every k that exp asks for (Refinement.v).
    lowest             exp of the number below which its argument is taken to be that number.
@@ -39,3 +40,20 @@ Lemma lowest_64 : let c := convert (literal double) table64 in exp double c (EXP
 Proof. vm_cast_no_check (@eq_refl (number double) (B754_zero false)). Qed.
 Lemma lowest_32 : let c := convert (literal single) table32 in exp single c (EXP_UNDERFLOW c) = B754_zero false.
 Proof. vm_cast_no_check (@eq_refl (number single) (B754_zero false)). Qed.
+
+(* z (P z) - 2 (z/3 + z^2/5 + ...) in powers of 8192 z - 121, P the polynomial of ln: 13 terms, and 8. *)
+Definition ln_difference_64 : list Z :=
+  [-5718784225326116168676429301322219743454141; 18586031890555127806553450515439142950623;
+   9952225522188391775918239837927196215434; -18421376171046058336314117259810726070;
+   -3360149517117949949651898945932383295; 2842986997175989879324577138910813; 363284933433123888167801010029916;
+   -106134003455780892454004788932; -12280271545161471449499868395; -1361267053086608637550295;
+   -152584548431563928966; -17246628510333222; -1937256682361; -185910725]%Z.
+Definition ln_bound_64 : Z := 9040454804940999960483889559352573846593536%Z.
+Lemma ln_difference_check_64 : check ln_difference_64 ln_bound_64 60 = true.
+Proof. vm_cast_no_check (eq_refl true). Qed.
+Definition ln_difference_32 : list Z :=
+  [-3410108473477079131040704949; -31206352401686569320349928; 6372442330241414202996; 783549041960721246760;
+   -598054585668822590; -41274215564950872; -4325737435404; -461813352; -45045]%Z.
+Definition ln_bound_32 : Z := 6917171888007999949194769664%Z.
+Lemma ln_difference_check_32 : check ln_difference_32 ln_bound_32 60 = true.
+Proof. vm_cast_no_check (eq_refl true). Qed.

@@ -359,6 +359,10 @@ def selftest():
         ("Resolvent.v", "kappa * w i j / 2", "kappa * w i j"),
         ("ExpSingleBits.v", "69 / 100 * ulp", "68 / 100 * ulp"),
         ("ExpSingleBits.v", "(349523, -23)", "(349525, -23)"),
+        ("LnSingleBits.v", "74 / 100 * ulp", "73 / 100 * ulp"),
+        ("LnSingleBits.v", "(13421885, -25)", "(13421887, -25)"),
+        ("LnSplit.v", "1448 / 2048 <= m", "1450 / 2048 <= m"),
+        ("LnSteps.v", "2 * Rabs s * (s * s) ^ S n", "Rabs s * (s * s) ^ S n"),
         ("FloatSum.v", "- 1 + 3 + ceiling", "- 1 + 2 + ceiling"),
         ("Tweedie.v", "(a / s ^ 2 * cov (line x v t) u v)", "(2 * a / s ^ 2 * cov (line x v t) u v)"),
     ]
