@@ -110,3 +110,30 @@ fn a_tie_at_infinity_is_shared_by_weight() {
         assert!((row[0] - 0.25).abs() <= 4.0 * f64::EPSILON, "{row}");
     }
 }
+
+/// A point mass at 0: the noise is x/s. Here the score x/s² is beyond the format, and the noise is not.
+fn noise_beyond_the_score<T: Real>(x: f64, s: f64) {
+    let law =
+        Mixture::new(vec![1.0], array![[0.0]], Covariance::isotropic(vec![0.0]).unwrap()).unwrap();
+    let noised = law.through::<T>(Channel::variance_exploding(s).unwrap()).unwrap();
+    let points = array![[T::from_f64(x)], [T::ONE]];
+    let wanted = [Quantity::Score, Quantity::Noise];
+    let found = noised.evaluate(points.view(), &wanted).unwrap();
+    let given = array![[x], [1.0]];
+    let bound = noised.bounds(given.view(), &wanted).unwrap().noise.unwrap();
+    assert_eq!(found.score.unwrap()[[0, 0]], -T::MAX);
+    let noise = found.noise.unwrap();
+    let reference = noised.evaluate_reference(points.view()).unwrap();
+    for (at, found) in noise.indexed_iter() {
+        assert_eq!(found.bits(), reference[at.0].noise[at.1].bits());
+        let exact = given[at] / s;
+        let rounding = f64::UNIT_ROUNDOFF * exact.abs();
+        assert!((found.to_f64() - exact).abs() <= bound[at] + rounding, "{found} for {exact}");
+    }
+}
+
+#[test]
+fn the_noise_is_not_held_to_what_the_score_is_held_to() {
+    noise_beyond_the_score::<f32>(1e34, 1e-3);
+    noise_beyond_the_score::<f64>(1e304, 1e-3);
+}

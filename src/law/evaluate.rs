@@ -68,7 +68,11 @@ impl<T: Real> Noised<T> {
         let covariance = wants(Quantity::Covariance).then(|| self.covariances(flat));
         let noise = wants(Quantity::Noise).then(|| {
             let mut noise = memory(earlier.noise, n * d);
-            noise.iter_mut().zip(&out.score).for_each(|(noise, &score)| *noise = -self.s * score);
+            let parts =
+                noise.par_chunks_mut(d).zip(out.score.par_chunks(d)).zip(flat.par_chunks(d));
+            parts
+                .with_min_len(CHUNK)
+                .for_each(|((noise, score), x)| self.noise_at(x, score, noise));
             noise
         });
         Ok(Evaluation {
@@ -84,6 +88,16 @@ impl<T: Real> Noised<T> {
                 .map(|v| Array3::from_shape_vec((n, d, d), v).map_err(wrong_shape))
                 .transpose()?,
         })
+    }
+
+    /// The noise at a point whose score is known.
+    fn noise_at(&self, x: &[T], score: &[T], noise: &mut [T]) {
+        if self.is_near(x) {
+            noise.iter_mut().zip(score).for_each(|(noise, &score)| *noise = -self.s * score);
+        } else {
+            // Far out the score may be held to the format's largest number where the noise is not.
+            noise.copy_from_slice(&self.at::<Hardware>(x).noise);
+        }
     }
 
     /// ln p at each of N points. Errors: as [`Noised::evaluate`].

@@ -26,11 +26,12 @@ pub(crate) struct FarWeights<T> {
 impl<T: Real> Noised<T> {
     /// Everything first-order at a point of length d, near or far.
     pub(crate) fn at<M: MulAdd>(&self, x: &[T]) -> AtPoint<T> {
-        if x.iter().all(|x| x.abs() <= self.safe_radius) {
-            self.reference_at::<M>(x)
-        } else {
-            self.far_at::<M>(x)
-        }
+        if self.is_near(x) { self.reference_at::<M>(x) } else { self.far_at::<M>(x) }
+    }
+
+    /// Whether nothing can overflow at the point.
+    pub(crate) fn is_near(&self, x: &[T]) -> bool {
+        x.iter().all(|x| x.abs() <= self.safe_radius)
     }
 
     fn far_at<M: MulAdd>(&self, x: &[T]) -> AtPoint<T> {
