@@ -238,9 +238,8 @@ impl<T: Real> Kernel for EvaluatePart<'_, T> {
         let d = self.law.dimension();
         let mut work = Workspace::new(self.law, self.want);
         for (group, points) in self.points.chunks(LANES * d).enumerate() {
-            let inside = |x: &T| x.abs() <= self.law.safe_radius;
             let first = group * LANES;
-            if points.iter().all(inside) {
+            if self.law.is_near(points) {
                 load(points, &mut work.points);
                 self.law.lanes::<M>(self.want, &mut work);
                 self.store(first, points.len() / d, &work);

@@ -29,7 +29,8 @@ impl<T: Real> Noised<T> {
         if self.is_near(x) { self.reference_at::<M>(x) } else { self.far_at::<M>(x) }
     }
 
-    /// Whether nothing can overflow at the point.
+    /// Whether nothing can overflow at the point, or at any of several points in a row.
+    #[inline(always)]
     pub(crate) fn is_near(&self, x: &[T]) -> bool {
         x.iter().all(|x| x.abs() <= self.safe_radius)
     }

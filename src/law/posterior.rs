@@ -143,7 +143,7 @@ impl<T: Real> Noised<T> {
 
     /// The scale of the coordinates and the responsibilities at a point.
     fn weights<M: MulAdd>(&self, x: &[T]) -> (T, Vec<T>) {
-        if x.iter().all(|x| x.abs() <= self.safe_radius) {
+        if self.is_near(x) {
             (T::ONE, self.reference_responsibilities::<M>(x))
         } else {
             let far = self.far_weights::<M>(x);
