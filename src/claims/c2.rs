@@ -26,11 +26,11 @@ pub(super) const CLAIM: Claim = Claim {
 
 fn find(context: &Context<'_>) -> Result<Findings> {
     let whole: (&[&'static str], &[f64]) =
-        (&["oblique-plane", "three-gaussians", "ring"], &[0.0, 0.3, 0.6, 0.9, 1.0]);
+        (&["oblique-plane", "two-modes", "three-gaussians", "ring"], &[0.0, 0.3, 0.6, 0.9, 1.0]);
     let (laws, fractions) = match (context.quick, context.full) {
         (_, true) => whole,
         (true, _) => (&whole.0[..1], &[0.9][..]),
-        _ => (&whole.0[..1], &[0.3, 0.9][..]),
+        _ => (&whole.0[..2], &[0.3, 0.9][..]),
     };
     let mut harms = Vec::new();
     for &fraction in fractions {

@@ -9,7 +9,7 @@ use ndarray::Array1;
 
 use super::trials::compare::{INTERVAL, exact, mark, part, statistics, trained};
 use super::trials::{Recipe, Size, Way, optimum, over_seeds, table};
-use super::{Claim, Context, Findings};
+use super::{Case, Claim, Context, Findings};
 use crate::arith::{Real, mean};
 use crate::attack::ahead::{LookAhead, displace_looking_ahead};
 use crate::attack::trajectory::{Chosen, TrajectoryAttack, displace};
@@ -44,25 +44,40 @@ const ATTACKERS: [&str; 3] = [
 ];
 
 fn find(context: &Context<'_>) -> Result<Findings> {
-    let (size, law) = (Size::of(context), "oblique-plane");
+    let whole = ["oblique-plane", "two-modes", "three-gaussians"];
+    let laws = if context.full { &whole[..] } else { &whole[..1] };
+    let (mut cases, mut figures) = (Vec::new(), Vec::new());
+    for &law in laws {
+        figures.push(of_law(context, law, &mut cases)?);
+    }
+    let statistics = Some(statistics(&cases));
+    Ok(Findings { cases, statistics, figures })
+}
+
+fn of_law(context: &Context<'_>, law: &'static str, cases: &mut Vec<Case>) -> Result<Figure> {
+    let size = Size::of(context);
     let recipes = WAYS.map(|way| Recipe::new(law, way));
     let found = over_seeds(context, "C5", &recipes, |model| {
         displacements::<f32, _>(&model.model, size, model.seed)
     })?;
     let mut ideal = Vec::new();
     for recipe in &recipes {
-        let best = optimum::of_recipe(recipe, size)?;
-        ideal.push(displacements::<f64, _>(&best, size, context.seed)?);
+        let steps = table(states(size))?;
+        if let Some(best) = optimum::at_levels(recipe, size, &steps, context.seed)? {
+            ideal.push(displacements::<f64, _>(&*best, size, context.seed)?);
+        }
     }
     let deviation = toy_law(law)?.deviation();
-    let mut cases = Vec::new();
-    let mut figure = Figure::new("trajectory-attacks", "How far attacks displace what is generated")
-        .caption(format!(
-            "Mean displacement of the end over the law's deviation: five seeds with 99 % intervals, and (discs) the exact \
-             affine optima under the same attacks. From left to right: {}.",
-            ATTACKERS.join("; ")
-        ))
-        .axes(Axis::linear("attacker"), Axis::linear("displacement / deviation"));
+    let mut figure = Figure::new(
+        format!("trajectory-attacks-{law}"),
+        format!("How far attacks displace what is generated: {law}"),
+    )
+    .caption(format!(
+        "Mean displacement of the end over the law's deviation: five seeds with 99 % intervals, and (discs) the exact \
+         optima under the same attacks. From left to right: {}.",
+        ATTACKERS.join("; ")
+    ))
+    .axes(Axis::linear("attacker"), Axis::linear("displacement / deviation"));
     for (which, way) in WAYS.iter().enumerate() {
         for (attacker, words) in ATTACKERS.iter().enumerate() {
             if which > 0 {
@@ -82,8 +97,12 @@ fn find(context: &Context<'_>) -> Result<Findings> {
             .layer(Layer::errorbars(way.name(), marks))
             .layer(Layer::points(format!("{}, exact optimum", way.name()), discs));
     }
-    let statistics = Some(statistics(&cases));
-    Ok(Findings { cases, statistics, figures: vec![figure] })
+    Ok(figure)
+}
+
+/// The sampler's steps here.
+fn states(size: Size) -> usize {
+    size.sampler_steps.min(20)
 }
 
 /// The mean displacement by each attacker.
@@ -92,7 +111,7 @@ fn displacements<T: Real, D: Denoiser<T> + ?Sized>(
     size: Size,
     seed: u64,
 ) -> Result<[f64; ATTACKERS.len()]> {
-    let steps = table(size.sampler_steps.min(20))?;
+    let steps = table(states(size))?;
     let points = size.generated.min(256);
     let settings = Settings { inner: Inner::Residual, ..Settings::fgsm(Norm::Linf) };
     let plan = TrajectoryAttack { attack: Attack::new(settings)?, eps: EPS, chosen: Chosen::All };

@@ -4,7 +4,7 @@
 //!
 //! Floor 7. Uses `claims`, `figure`. Spec: E2, T8.
 
-use super::trials::compare::{ENERGY, FRECHET, INTERVAL, Measured, statistics};
+use super::trials::compare::{ENERGY, FRECHET, INTERVAL, MODE_WEIGHTS, Measured, statistics};
 use super::trials::{Recipe, Way};
 use super::{Claim, Context, Findings};
 use crate::error::Result;
@@ -16,7 +16,8 @@ pub(super) const CLAIM: Claim = Claim {
     statement: "On clean data equivariant training costs quality: generated points are further from the law than those of plain training.",
     source: "Why Adversarially Train Diffusion Models?, ICLR 2026: results on clean data",
     hypothesis: "Theory (E2): the optimum is the Wiener filter of a noise inflated by 1 + λτ², so variance is lost.",
-    measured: "Fréchet distance (Gaussian laws) or energy distance (others) of generated points to the law: plain training over the other",
+    measured: "Fréchet distance (Gaussian laws), or energy distance and the error of the mode weights (others), of generated points to the law: \
+               plain training over the other",
     bound: INTERVAL,
     find,
 };
@@ -24,8 +25,8 @@ pub(super) const CLAIM: Claim = Claim {
 const WAYS: [Way; 4] = [Way::Plain, Way::Random, Way::Adversarial, Way::Residual];
 
 fn find(context: &Context<'_>) -> Result<Findings> {
-    let whole = ["oblique-plane", "three-gaussians", "ring"];
-    let laws = if context.full { &whole[..] } else { &whole[..2] };
+    let whole = ["oblique-plane", "two-modes", "three-gaussians", "ring"];
+    let laws = if context.full { &whole[..] } else { &whole[..3] };
     let (mut cases, mut figures) = (Vec::new(), Vec::new());
     for &law in laws {
         let measured = Measured::of(context, "C7", &WAYS.map(|way| Recipe::new(law, way)))?;
@@ -33,6 +34,9 @@ fn find(context: &Context<'_>) -> Result<Findings> {
         for (which, way) in WAYS.iter().enumerate().skip(1) {
             let pair = ((0, "plain"), (which, way.name()));
             cases.extend(measured.cases("λ = 0.3, r = s²", aspect, pair, 1.0));
+            if !measured.is_gaussian() {
+                cases.extend(measured.cases("λ = 0.3, r = s²", MODE_WEIGHTS, pair, 1.0));
+            }
         }
         let figure = Figure::new(format!("price-{law}"), format!("The price on clean data: {law}"))
             .caption(format!(

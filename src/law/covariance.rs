@@ -145,6 +145,15 @@ impl Covariance {
             Covariance::Full(v) => v[k].eigen.values.last().copied().unwrap_or(0.0),
         }
     }
+
+    /// The smallest eigenvalue of Σ_k, at least 0.
+    pub fn least_variance(&self, k: usize) -> f64 {
+        match self {
+            Covariance::Isotropic(v) => v[k],
+            Covariance::Diagonal(v) => v.row(k).iter().fold(f64::INFINITY, |m, &x| m.min(x)),
+            Covariance::Full(v) => v[k].eigen.values.first().map_or(0.0, |v| v.max(0.0)),
+        }
+    }
 }
 
 fn check_variance(index: &[usize], value: f64) -> Result<()> {

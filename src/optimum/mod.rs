@@ -20,6 +20,7 @@
 pub mod affine;
 mod atoms;
 pub mod certificate;
+pub mod changed;
 mod conjugate;
 mod distance;
 pub mod field;
@@ -38,6 +39,7 @@ pub mod tail;
 
 pub use affine::{AffineObjective, AffineOptimum, Loss, Optimum, Perturbation};
 pub use certificate::{Certificate, certify_finite_radius, certify_resolvent};
+pub use changed::Changed;
 pub use distance::bures;
 pub use field::{Field, Fields};
 pub use finite_radius::{BoxPerturbation, finite_radius, finite_radius_of};

@@ -5,11 +5,11 @@
 use super::super::interval::{Estimate, SEEDS};
 use super::super::{Case, Context, Statistics};
 use super::yardstick::{Quality, Yardstick};
-use super::{Recipe, Size, Way, optimum, over_seeds};
+use super::{Recipe, Size, Way, optimum, over_seeds, seeds, table};
 use crate::error::Result;
 use crate::figure::{Axis, Figure, Layer};
 use crate::law::toy_law;
-use crate::sampler::Method;
+use crate::sampler::{Method, Options, sample};
 
 /// What the interval of a finding is.
 pub(crate) const INTERVAL: &str = "99 % intervals by Student's t over five seeds, of ratios seed by seed; exact optima have \
@@ -37,13 +37,37 @@ pub(crate) const SPREAD: Aspect = Aspect { name: "total variance", of: |quality|
 /// The energy distance to the clean law.
 pub(crate) const ENERGY: Aspect =
     Aspect { name: "energy distance to the clean law", of: |quality| quality.energy };
+/// How far the shares of the law's components are from its weights.
+pub(crate) const MODE_WEIGHTS: Aspect =
+    Aspect { name: "error of the mode weights", of: |quality| quality.mode_weights };
 
-/// What several recipes of one law generate: from trained models, and from the exact affine optima.
+/// What several recipes of one law generate: from trained models, and from the exact optima.
 pub(crate) struct Measured {
     law: &'static str,
+    gaussian: bool,
     trained: Vec<[Quality; SEEDS]>,
-    /// Empty where the law is no Gaussian, so that affine optima say little.
-    exact: Vec<Quality>,
+    exact: Vec<Option<Exactly>>,
+}
+
+/// What an exact optimum generates.
+#[derive(Clone, Copy)]
+enum Exactly {
+    /// The affine optimum of a Gaussian law, whose generated law is known with no sampling (T8).
+    Law(Quality),
+    /// The optimum over all functions of another law, by as many points a seed as a model generates.
+    Drawn([Quality; SEEDS]),
+}
+
+impl Exactly {
+    fn centre(&self, aspect: Aspect) -> f64 {
+        match self {
+            Exactly::Law(quality) => (aspect.of)(quality),
+            Exactly::Drawn(seeds) => {
+                let values = seeds.map(|quality| (aspect.of)(&quality));
+                Estimate::ratio(&values, &[1.0; SEEDS]).centre
+            }
+        }
+    }
 }
 
 impl Measured {
@@ -56,13 +80,16 @@ impl Measured {
             let points = model.generate(method, steps, size.generated)?;
             yardstick.quality(points.view(), model.seed)
         })?;
-        let exact =
-            |recipe| yardstick.quality_of(&optimum::generated(recipe, size, method, steps)?, steps);
-        let exact: Result<Vec<Quality>> = match yardstick.law().components() {
-            1 => recipes.iter().map(exact).collect(),
-            _ => Ok(Vec::new()),
+        let gaussian = yardstick.law().components() == 1;
+        let exact = |recipe: &Recipe| -> Result<Option<Exactly>> {
+            if gaussian {
+                let law = optimum::generated(recipe, size, method, steps)?;
+                return Ok(Some(Exactly::Law(yardstick.quality_of(&law, steps)?)));
+            }
+            drawn(context, recipe, &yardstick)
         };
-        Ok(Measured { law, trained, exact: exact? })
+        let exact: Result<Vec<Option<Exactly>>> = recipes.iter().map(exact).collect();
+        Ok(Measured { law, gaussian, trained, exact: exact? })
     }
 
     /// Recipe `above` over recipe `below`, trained and exact, against a bound.
@@ -77,16 +104,24 @@ impl Measured {
         let numbers = |which: usize| self.trained[which].map(|quality| (aspect.of)(&quality));
         let pair = (&numbers(above.0), &numbers(below.0));
         let mut cases = vec![trained(self.law, condition, &quantity, pair, bound)];
-        if !self.exact.is_empty() {
-            let pair = ((aspect.of)(&self.exact[above.0]), (aspect.of)(&self.exact[below.0]));
-            cases.push(exact(self.law, condition, &quantity, pair, bound));
+        match (&self.exact[above.0], &self.exact[below.0]) {
+            (Some(Exactly::Law(above)), Some(Exactly::Law(below))) => {
+                let pair = ((aspect.of)(above), (aspect.of)(below));
+                cases.push(exact(self.law, condition, &quantity, pair, bound));
+            }
+            (Some(Exactly::Drawn(above)), Some(Exactly::Drawn(below))) => {
+                let [above, below] =
+                    [above, below].map(|seeds| seeds.map(|quality| (aspect.of)(&quality)));
+                cases.push(sampled(self.law, condition, &quantity, (&above, &below), bound));
+            }
+            _ => {}
         }
         cases
     }
 
-    /// Whether the law is one Gaussian, so that the affine optima are those over all affine and other functions.
+    /// Whether the law is one Gaussian, so that moments say all of it.
     pub fn is_gaussian(&self) -> bool {
-        !self.exact.is_empty()
+        self.gaussian
     }
 
     /// What one recipe gives, against a bound.
@@ -101,8 +136,8 @@ impl Measured {
         let values = self.trained[which].map(|quality| (aspect.of)(&quality));
         let mut cases =
             vec![trained(self.law, condition, &quantity, (&values, &[1.0; SEEDS]), bound)];
-        if let Some(quality) = self.exact.get(which) {
-            let pair = ((aspect.of)(quality), 1.0);
+        if let Some(found) = &self.exact[which] {
+            let pair = (found.centre(aspect), 1.0);
             cases.push(exact(self.law, condition, &quantity, pair, bound));
         }
         cases
@@ -130,10 +165,31 @@ impl Measured {
     /// What the exact optima give at the same places; nothing where there are none.
     pub fn exact_points(&self, aspect: Aspect, places: &[(f64, usize)]) -> Vec<[f64; 2]> {
         let at = |&(x, which): &(f64, usize)| {
-            self.exact.get(which).map(|quality| [x, (aspect.of)(quality)])
+            self.exact[which].as_ref().map(|found| [x, found.centre(aspect)])
         };
         places.iter().filter_map(at).collect()
     }
+}
+
+/// What the optimum over all functions generates, where there is one (`optimum::over_functions`).
+fn drawn(
+    context: &Context<'_>,
+    recipe: &Recipe,
+    yardstick: &Yardstick,
+) -> Result<Option<Exactly>> {
+    let size = Size::of(context);
+    let steps = table(size.sampler_steps)?;
+    let Some(optimum) = optimum::at_levels(recipe, size, &steps, context.seed)? else {
+        return Ok(None);
+    };
+    let of_seed = |seed: u64| {
+        let told = Options::default();
+        let run = sample(&*optimum, &steps, Method::Ancestral, size.generated, seed, &told)?;
+        yardstick.quality(run.points.view(), seed)
+    };
+    let found: Result<Vec<Quality>> = seeds(context).into_iter().map(of_seed).collect();
+    let found = found?;
+    Ok(Some(Exactly::Drawn(std::array::from_fn(|k| found[k]))))
 }
 
 /// The statistics of findings.
@@ -161,6 +217,18 @@ pub(crate) fn trained(
 ) -> Case {
     let estimate = Estimate::ratio(above, below);
     Case::estimated(format!("{law}, trained"), condition, quantity, estimate, bound)
+}
+
+/// The ratio of what points of two exact optima give, seed by seed.
+pub(crate) fn sampled(
+    law: &str,
+    condition: &str,
+    quantity: &str,
+    (above, below): (&[f64; SEEDS], &[f64; SEEDS]),
+    bound: f64,
+) -> Case {
+    let estimate = Estimate::ratio(above, below);
+    Case::estimated(format!("{law}, exact optimum"), condition, quantity, estimate, bound)
 }
 
 /// The ratio of what two exact optima give; 1 where both are 0.

@@ -1,12 +1,15 @@
 //! How good generated points are, against a law that is known.
 //!
-//! Floor 7. Uses `arith`, `error`, `law`, `optimum`, `sampler`. Spec: T8.
+//! Floor 7. Uses `arith`, `channel`, `error`, `law`, `optimum`, `sampler`. Spec: T8.
+
+use std::f64::consts::PI;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::super::worst::U;
 use crate::arith::matrix::multiply;
 use crate::arith::{mean, sum_by_parallel};
+use crate::channel::Channel;
 use crate::error::Result;
 use crate::law::Mixture;
 use crate::optimum::{Moments, bures};
@@ -26,6 +29,8 @@ pub(crate) struct Quality {
     pub spread: f64,
     /// [`Yardstick::energy`]; NaN for a law that is known as moments alone.
     pub energy: f64,
+    /// [`Yardstick::mode_weights`]; NaN for a law that is known as moments alone.
+    pub mode_weights: f64,
 }
 
 /// A law to measure against.
@@ -59,6 +64,7 @@ impl Yardstick {
             frechet: self.frechet_of(&gaussian)?,
             spread: self.spread_of(&gaussian),
             energy: self.energy(points, seed)?,
+            mode_weights: self.mode_weights(points)?,
         })
     }
 
@@ -69,6 +75,7 @@ impl Yardstick {
             frechet: self.frechet_of(law)?,
             spread: self.spread_of(law),
             energy: f64::NAN,
+            mode_weights: f64::NAN,
         })
     }
 
@@ -113,14 +120,39 @@ impl Yardstick {
     }
 
     /// The energy distance, √(2E‖X − Y‖ − E‖X − X′‖ − E‖Y − Y′‖) over the law's deviation, X generated and Y as many draws of
-    /// the law, X ≠ X′ and Y ≠ Y′: 0 in expectation of the square where the laws are alike, and then about n^(−1/2); a
-    /// square below 0 counts as 0. It sees modes and shapes that moments do not.
+    /// the law, X ≠ X′ and Y ≠ Y′: 0 in expectation of the square where the laws are alike. A square below E‖Y − Y′‖/n, which is
+    /// what the mean over all pairs, X = X′ and Y = Y′ among them, adds by chance alone, cannot be told from 0 and counts as that.
+    /// It sees modes and shapes that moments do not.
     pub fn energy(&self, points: ArrayView2<'_, f64>, seed: u64) -> Result<f64> {
         let own = self.law.sample(seed, STREAM, points.nrows())?.points;
         let between = 2.0 * mean_distance(points, own.view(), false);
-        let within =
-            mean_distance(points, points, true) + mean_distance(own.view(), own.view(), true);
-        Ok((between - within).max(0.0).sqrt() / self.law.deviation())
+        let apart = mean_distance(own.view(), own.view(), true);
+        let within = mean_distance(points, points, true) + apart;
+        let least = apart / points.nrows() as f64;
+        Ok((between - within).max(least).sqrt() / self.law.deviation())
+    }
+
+    /// The total variation ½·Σ_k |f_k − w_k| between the law's weights and the share f_k of points whose likeliest component is k, seen
+    /// through noise of a thousandth of the law's deviation, so that every point has one.
+    ///
+    /// n draws of the law itself are ½·Σ √(2w(1 − w)/(πn)) away on average, by the normal limit; what is less counts as that.
+    pub fn mode_weights(&self, points: ArrayView2<'_, f64>) -> Result<f64> {
+        let n = points.nrows() as f64;
+        let near = Channel::new(1.0, 1e-3 * self.law.deviation())?;
+        let responsibilities = self.law.through::<f64>(near)?.responsibilities(points)?;
+        let mut counts = vec![0.0; self.law.components()];
+        for row in responsibilities.rows() {
+            let likeliest = row.iter().enumerate().fold((0, f64::NEG_INFINITY), |best, (k, &r)| {
+                if r > best.1 { (k, r) } else { best }
+            });
+            counts[likeliest.0] += 1.0;
+        }
+        let (mut apart, mut chance) = (0.0, 0.0);
+        for (count, &weight) in counts.iter().zip(self.law.weights()) {
+            apart += 0.5 * (count / n - weight).abs();
+            chance += 0.5 * (2.0 * weight * (1.0 - weight) / (PI * n)).sqrt();
+        }
+        Ok(apart.max(chance))
     }
 }
 
@@ -226,6 +258,25 @@ mod tests {
         assert_eq!((apart, within), (20.0, [2.0, 2.0]));
         let near = array![[1.0], [5.0]];
         assert_eq!(2.0 * mean_distance(a.view(), near.view(), false), 5.0);
+    }
+
+    #[test]
+    fn mode_weights_are_counted() {
+        let law = toy_law("two-modes").expect("a law");
+        let weights = law.weights().to_vec();
+        let yardstick = Yardstick::new(law).expect("a yardstick");
+        // 700 points near −1 and 300 near 1.
+        let points = Array2::from_shape_fn((1000, 1), |(n, _)| if n < 700 { -1.1 } else { 0.9 });
+        let found = yardstick.mode_weights(points.view()).expect("a distance");
+        let expected = 0.5 * ((0.7 - weights[0]).abs() + (0.3 - weights[1]).abs());
+        // Two quotients, differences and products of numbers up to 1.
+        assert!((found - expected).abs() <= 10.0 * U, "{found} {expected}");
+        // As many as the weights say: what is left is chance, which is known.
+        let first = (1000.0 * weights[0]).round() as usize;
+        let points = Array2::from_shape_fn((1000, 1), |(n, _)| if n < first { -1.1 } else { 0.9 });
+        let found = yardstick.mode_weights(points.view()).expect("a distance");
+        let chance = (2.0 * weights[0] * weights[1] / (PI * 1000.0)).sqrt();
+        assert!((found - chance).abs() <= 10.0 * U, "{found} {chance}");
     }
 
     #[test]
