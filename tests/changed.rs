@@ -22,7 +22,8 @@ fn one_level(channel: Channel) -> Steps {
 }
 
 fn changed(law: &Mixture, channel: Channel, kappa: f64, grid: &Grid) -> Changed {
-    Changed::resolvents(law, &one_level(channel), |_| kappa, |_| Ok(grid.clone())).expect("a solution")
+    Changed::resolvents(law, &one_level(channel), |_| kappa, |_| Ok(grid.clone()))
+        .expect("a solution")
 }
 
 proptest! {

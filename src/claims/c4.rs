@@ -16,7 +16,7 @@ use super::{Claim, Context, Findings};
 use crate::error::Result;
 use crate::figure::{Axis, Figure, Layer};
 use crate::law::toy_law;
-use crate::sampler::{Method, Options, sample};
+use crate::sampler::{End, LineLaw, Method, law_on_line};
 use crate::train::plan::Plan;
 
 pub(super) const CLAIM: Claim = Claim {
@@ -100,7 +100,7 @@ fn three(of_ways: &[[f64; SEEDS]]) -> [[f64; SEEDS]; 3] {
     std::array::from_fn(|which| of_ways[which])
 }
 
-/// The same for the exact optima of every recipe and training set.
+/// The same for the exact optima of every recipe and training set, with no sampling.
 fn ideal(context: &Context<'_>, recipes: &[Recipe]) -> Result<Vec<[f64; SEEDS]>> {
     let size = Size::of(context);
     let steps = table(size.sampler_steps)?;
@@ -109,9 +109,8 @@ fn ideal(context: &Context<'_>, recipes: &[Recipe]) -> Result<Vec<[f64; SEEDS]>>
         let Some(optimum) = optimum::at_levels(recipe, size, &steps, seed)? else {
             return Ok(f64::NAN);
         };
-        let told = Options::default();
-        let run = sample(&*optimum, &steps, Method::Ancestral, size.generated, seed, &told)?;
-        Ok(copies(set.means(), run.points.view()))
+        let law = law_on_line(&*optimum, &steps, Method::Ancestral, End::Data)?;
+        Ok(copied_mass(set.means().iter().copied().collect(), &law))
     };
     let of_recipe = |recipe: &Recipe| {
         let found: Result<Vec<f64>> =
@@ -120,6 +119,22 @@ fn ideal(context: &Context<'_>, recipes: &[Recipe]) -> Result<Vec<[f64; SEEDS]>>
         Ok(std::array::from_fn(|k| found[k]))
     };
     recipes.iter().map(of_recipe).collect()
+}
+
+/// The mass of near-copies on the line. Right of a point t between neighbours l and r these are x − t < (r − x)/3 and x − t < (x − l)/3, so x − t below
+/// (r − t)/4 and (t − l)/2; left of it likewise, and at either end without the missing neighbour.
+fn copied_mass(mut set: Vec<f64>, law: &LineLaw) -> f64 {
+    set.sort_by(f64::total_cmp);
+    let gap = |i: usize| set[i + 1] - set[i];
+    let last = set.len() - 1;
+    let of_point = |i: usize| {
+        let before = if i > 0 { gap(i - 1) } else { f64::INFINITY };
+        let after = if i < last { gap(i) } else { f64::INFINITY };
+        let right = (0.25 * after).min(0.5 * before);
+        let left = (0.25 * before).min(0.5 * after);
+        law.below(set[i] + right) - law.below(set[i] - left)
+    };
+    (0..set.len()).map(of_point).sum()
 }
 
 /// The fraction of near-copies, with half a point added above and one below.

@@ -5,14 +5,14 @@
 //! Floor 7. Uses `claims`, `figure`, `law`, `sampler`. Spec: T8.
 
 use super::interval::SEEDS;
-use super::trials::compare::{INTERVAL, exact, mark, part, sampled, statistics, trained};
+use super::trials::compare::{INTERVAL, exact, mark, part, statistics, trained};
 use super::trials::yardstick::Quality;
-use super::trials::{Recipe, Size, Way, Yardstick, optimum, over_seeds, seeds, table};
+use super::trials::{Recipe, Size, Way, Yardstick, optimum, over_seeds, table};
 use super::{Case, Claim, Context, Findings};
 use crate::error::Result;
 use crate::figure::{Axis, Figure, Layer};
 use crate::law::toy_law;
-use crate::sampler::{Method, Options, sample};
+use crate::sampler::{End, Method, law_on_line};
 
 pub(super) const CLAIM: Claim = Claim {
     id: "C6",
@@ -48,8 +48,8 @@ struct Study {
     law: &'static str,
     gaussian: bool,
     trained: Vec<[[f64; STEPS.len()]; SEEDS]>,
-    /// One row in place of the seeds where the generated law is known with no sampling.
-    ideal: Vec<[[f64; STEPS.len()]; SEEDS]>,
+    /// With no sampling: by recursion, or by quadrature on the line.
+    ideal: Vec<[f64; STEPS.len()]>,
 }
 
 impl Study {
@@ -72,40 +72,31 @@ impl Study {
                     let generated = optimum::generated(recipe, size, Method::Ancestral, steps)?;
                     Ok(nearness(yardstick.quality_of(&generated, steps)?))
                 })?;
-                ideal.push([found; SEEDS]);
+                ideal.push(found);
                 continue;
             }
-            let mut seed_by_seed = [[0.0; STEPS.len()]; SEEDS];
-            for (at, steps) in STEPS.into_iter().enumerate() {
+            let found = over_steps(|steps| {
                 let levels = table(steps)?;
                 let Some(best) = optimum::at_levels(recipe, size, &levels, context.seed)? else {
-                    continue;
+                    return Ok(f64::NAN);
                 };
-                for (found, seed) in seed_by_seed.iter_mut().zip(seeds(context)) {
-                    let told = Options::default();
-                    let n = size.generated;
-                    let run = sample(&*best, &levels, Method::Ancestral, n, seed, &told)?;
-                    found[at] = nearness(yardstick.quality(run.points.view(), seed)?);
-                }
-            }
-            ideal.push(seed_by_seed);
+                let law = law_on_line(&*best, &levels, Method::Ancestral, End::Data)?;
+                Ok(nearness(yardstick.quality_on_line(&law)?))
+            })?;
+            ideal.push(found);
         }
         Ok(Study { law, gaussian, trained, ideal })
     }
 
     fn cases(&self, cases: &mut Vec<Case>) {
         let name = if self.gaussian { "distance" } else { "energy distance" };
-        let loss = |found: &[[f64; STEPS.len()]; SEEDS], few: usize| {
-            let (many, few) = (part(found, 0), part(found, few));
-            std::array::from_fn(|k| few[k] / many[k])
-        };
         for (which, way) in WAYS.iter().enumerate().skip(1) {
             for few in 1..STEPS.len() {
                 let condition = format!("{} steps", STEPS[few]);
                 let quantity = format!("{name} relative to 1,000 steps: {} / plain", way.name());
-                self.pair(cases, &condition, &quantity, which, |found| loss(found, few));
+                self.pair(cases, &condition, &quantity, which, |of| of[few] / of[0]);
                 let quantity = format!("{name}: {} / plain", way.name());
-                self.pair(cases, &condition, &quantity, which, |found| part(found, few));
+                self.pair(cases, &condition, &quantity, which, |of| of[few]);
             }
         }
     }
@@ -117,15 +108,12 @@ impl Study {
         condition: &str,
         quantity: &str,
         which: usize,
-        of: impl Fn(&[[f64; STEPS.len()]; SEEDS]) -> [f64; SEEDS],
+        of: impl Fn(&[f64; STEPS.len()]) -> f64,
     ) {
-        let pair = (&of(&self.trained[which]), &of(&self.trained[0]));
-        cases.push(trained(self.law, condition, quantity, pair, 1.0));
-        let (above, below) = (of(&self.ideal[which]), of(&self.ideal[0]));
-        cases.push(match self.gaussian {
-            true => exact(self.law, condition, quantity, (above[0], below[0]), 1.0),
-            false => sampled(self.law, condition, quantity, (&above, &below), 1.0),
-        });
+        let [above, below] = [which, 0].map(|way| self.trained[way].map(|seed| of(&seed)));
+        cases.push(trained(self.law, condition, quantity, (&above, &below), 1.0));
+        let pair = (of(&self.ideal[which]), of(&self.ideal[0]));
+        cases.push(exact(self.law, condition, quantity, pair, 1.0));
     }
 
     fn figure(&self) -> Figure {
@@ -138,14 +126,9 @@ impl Study {
             ))
             .axes(Axis::log("steps"), Axis::log(format!("{distance} / deviation")));
         for (which, way) in WAYS.iter().enumerate() {
-            let at = |found: &[[f64; STEPS.len()]; SEEDS], i: usize| {
-                mark(STEPS[i] as f64, &part(found, i))
-            };
-            let marks = (0..STEPS.len()).map(|i| at(&self.trained[which], i));
-            let curve = (0..STEPS.len()).map(|i| {
-                let [x, centre, ..] = at(&self.ideal[which], i);
-                [x, centre]
-            });
+            let trained = &self.trained[which];
+            let marks = (0..STEPS.len()).map(|i| mark(STEPS[i] as f64, &part(trained, i)));
+            let curve = (0..STEPS.len()).map(|i| [STEPS[i] as f64, self.ideal[which][i]]);
             figure = figure
                 .layer(Layer::errorbars(way.name(), marks.collect()))
                 .layer(Layer::dashed(way.name(), curve.collect()));

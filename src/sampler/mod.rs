@@ -1,7 +1,7 @@
 //! Samplers: from noise to data through a table of channels, by a denoiser.
 //!
 //! One file a method gives the step between two channels; `run` carries it out, `gaussian` computes the law that it
-//! generates for an affine denoiser without sampling (T8).
+//! generates for an affine denoiser without sampling, `line` for any denoiser on the line (T8).
 //!
 //! Floor 5. Uses `arith`, `channel`, `denoiser`, `error`. Spec: T8.
 
@@ -11,6 +11,7 @@ pub mod euler;
 pub mod euler_maruyama;
 pub mod gaussian;
 pub mod heun;
+pub mod line;
 mod run;
 mod step;
 
@@ -21,6 +22,7 @@ use crate::channel::Channel;
 use crate::error::{Error, Result};
 
 pub use gaussian::{GaussianLaw, law_of_sampler};
+pub use line::{LineLaw, law_on_line};
 pub use run::{
     BLOCK, End, Intervene, Options, Record, Run, Snapshot, Start, prior_deviation, sample,
 };

@@ -9,7 +9,7 @@ use super::{Recipe, Size, Way, optimum, over_seeds, seeds, table};
 use crate::error::Result;
 use crate::figure::{Axis, Figure, Layer};
 use crate::law::toy_law;
-use crate::sampler::{Method, Options, sample};
+use crate::sampler::{End, Method, Options, law_on_line, sample};
 
 /// What the interval of a finding is.
 pub(crate) const INTERVAL: &str = "99 % intervals by Student's t over five seeds, of ratios seed by seed; exact optima have \
@@ -52,9 +52,9 @@ pub(crate) struct Measured {
 /// What an exact optimum generates.
 #[derive(Clone, Copy)]
 enum Exactly {
-    /// The affine optimum of a Gaussian law, whose generated law is known with no sampling (T8).
+    /// A law that is known with no sampling (T8): of a Gaussian law's affine optimum, or on the line.
     Law(Quality),
-    /// The optimum over all functions of another law, by as many points a seed as a model generates.
+    /// The optimum over all functions in the plane, by as many points a seed as a model generates.
     Drawn([Quality; SEEDS]),
 }
 
@@ -86,7 +86,7 @@ impl Measured {
                 let law = optimum::generated(recipe, size, method, steps)?;
                 return Ok(Some(Exactly::Law(yardstick.quality_of(&law, steps)?)));
             }
-            drawn(context, recipe, &yardstick)
+            over_functions(context, recipe, &yardstick)
         };
         let exact: Result<Vec<Option<Exactly>>> = recipes.iter().map(exact).collect();
         Ok(Measured { law, gaussian, trained, exact: exact? })
@@ -172,7 +172,7 @@ impl Measured {
 }
 
 /// What the optimum over all functions generates, where there is one (`optimum::over_functions`).
-fn drawn(
+fn over_functions(
     context: &Context<'_>,
     recipe: &Recipe,
     yardstick: &Yardstick,
@@ -182,6 +182,10 @@ fn drawn(
     let Some(optimum) = optimum::at_levels(recipe, size, &steps, context.seed)? else {
         return Ok(None);
     };
+    if optimum.dimension() == 1 {
+        let law = law_on_line(&*optimum, &steps, Method::Ancestral, End::Data)?;
+        return Ok(Some(Exactly::Law(yardstick.quality_on_line(&law)?)));
+    }
     let of_seed = |seed: u64| {
         let told = Options::default();
         let run = sample(&*optimum, &steps, Method::Ancestral, size.generated, seed, &told)?;

@@ -67,7 +67,7 @@ impl Size {
             (false, true) => Size {
                 width: 64,
                 layers: 2,
-                batch: 512,
+                batch: 256,
                 steps: 4000,
                 generated: 4000,
                 sampler_steps: 100,

@@ -79,11 +79,7 @@ pub(crate) fn generated(
 /// dimensions.
 ///
 /// Plain training's is D* of the law that it trains on. For perturbations of covariance τ²I it is D_κ, κ = λ(level)·τ²(level).
-fn over_functions(
-    way: Way,
-    plan: &Plan,
-    steps: &Steps,
-) -> Result<Option<Box<dyn Denoiser<f64>>>> {
+fn over_functions(way: Way, plan: &Plan, steps: &Steps) -> Result<Option<Box<dyn Denoiser<f64>>>> {
     let law = &plan.trained;
     let shape = match way {
         Way::Plain => return Ok(Some(Box::new(Exact::new(law.clone())))),
