@@ -28,6 +28,8 @@ const NODES_A_DEVIATION: f64 = 4.0;
 const REACH: f64 = 8.5;
 /// The most nodes of a level.
 const MOST_NODES: f64 = 1e6;
+/// Masses of nodes below this are left out: no more than 10⁻¹⁶ in all.
+const LEAST_MASS: f64 = 1e-22;
 
 /// A law on the line as masses: node i has the value `values[i]`, and its mass lies evenly between its ends.
 ///
@@ -177,7 +179,8 @@ impl Nodes {
     ) -> Result<Nodes> {
         let means = moved(denoiser, channel, weights, &self.places)?;
         let reach = REACH * weights.random;
-        let carrying = || means.iter().zip(&self.density).filter(|(_, p)| **p > 0.0);
+        let carrying =
+            || means.iter().zip(&self.density).filter(|(_, p)| **p * self.spacing > LEAST_MASS);
         let low = carrying().fold(f64::INFINITY, |low, (m, _)| low.min(*m)) - reach;
         let high = carrying().fold(f64::NEG_INFINITY, |high, (m, _)| high.max(*m)) + reach;
         let mut after = Nodes::over([low, high], weights.random, next)?;

@@ -108,16 +108,18 @@ impl Recipe {
                 (config.data.fraction, config.data.spread) = (fraction, spread);
             }
         }
-        let objective = &mut config.objective;
-        (objective.lambda, objective.units) = (self.lambda, self.units.into());
+        let (objective, perturbation) = (&mut config.objective, &mut config.perturbation);
         objective.constraint = match self.way {
             Way::Plain => "none",
             Way::Invariance => "invariance",
             Way::Random | Way::Adversarial | Way::Residual => "equivariance",
         }
         .into();
-        let perturbation = &mut config.perturbation;
-        (perturbation.radius, perturbation.power) = (self.radius, self.power);
+        // What a way does not use is in its configuration no more than in its name: one model, trained once.
+        if self.way != Way::Plain {
+            (objective.lambda, objective.units) = (self.lambda, self.units.into());
+            (perturbation.radius, perturbation.power) = (self.radius, self.power);
+        }
         match self.way {
             Way::Plain | Way::Random | Way::Invariance => perturbation.kind = "random".into(),
             Way::Adversarial => {
@@ -137,3 +139,28 @@ impl Recipe {
 
 /// The learning rate times √width: 2e-3 at the default width of 128, more for smaller networks.
 const LEARNING_RATE: f64 = 0.0226;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_one_configuration() {
+        let size =
+            Size { width: 8, layers: 1, batch: 16, steps: 2, generated: 4, sampler_steps: 4 };
+        let mut known = std::collections::BTreeMap::new();
+        for way in [Way::Plain, Way::Random, Way::Adversarial, Way::Residual, Way::Invariance] {
+            for (lambda, radius, power, units) in
+                [(0.3, 1.0, 2.0, "noise"), (3.0, 1.0, 0.0, "noise"), (0.3, 2.0, 2.0, "input")]
+            {
+                let base = Recipe::new("two-modes", way);
+                let recipe = Recipe { lambda, radius, power, units, ..base };
+                let config = recipe.config(size, 1).to_toml().expect("text");
+                let before = known.insert(recipe.name(), config.clone());
+                assert!(before.is_none_or(|before| before == config), "{}", recipe.name());
+            }
+        }
+        // Plain training is one, each of the others three.
+        assert_eq!(known.len(), 13);
+    }
+}
