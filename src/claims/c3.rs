@@ -25,17 +25,22 @@ pub(super) const CLAIM: Claim = Claim {
 };
 
 fn find(context: &Context<'_>) -> Result<Findings> {
-    let whole: (&[&'static str], &[f64]) =
-        (&["oblique-plane", "two-modes", "three-gaussians", "ring"], &[0.05, 0.3, 0.6, 0.9]);
-    let (laws, fractions) = match (context.quick, context.full) {
-        (_, true) => whole,
-        (true, _) => (&whole.0[..1], &[0.3][..]),
-        _ => (&whole.0[..2], &[0.05, 0.3][..]),
+    let whole = [0.05, 0.3, 0.6, 0.9];
+    let studies: Vec<(&'static str, &[f64])> = match (context.quick, context.full) {
+        (_, true) => {
+            ["oblique-plane", "two-modes", "three-gaussians"].map(|l| (l, &whole[..])).into()
+        }
+        (true, _) => vec![("oblique-plane", &[0.3])],
+        _ => vec![("oblique-plane", &[0.05, 0.3]), ("two-modes", &[0.3])],
     };
+    let of_law = |(law, fractions): (&'static str, &[f64])| (law, harms(fractions));
+    harmed::find(context, "C3", &studies.into_iter().map(of_law).collect::<Vec<_>>())
+}
+
+fn harms(fractions: &[f64]) -> Vec<(String, Harm)> {
     let harm = |&fraction: &f64| {
         let words = format!("{} % outliers of half the range", 100.0 * fraction);
         (words, Harm::Outliers { fraction, spread: 0.5 })
     };
-    let harms: Vec<_> = fractions.iter().map(harm).collect();
-    harmed::find(context, "C3", laws, &harms)
+    fractions.iter().map(harm).collect()
 }

@@ -10,16 +10,15 @@ use crate::figure::{Axis, Figure, Layer};
 
 const WAYS: [Way; 3] = [Way::Plain, Way::Random, Way::Adversarial];
 
-/// The findings for these laws and harms, each with its words; by the Fréchet distance where the law is Gaussian, and by the
+/// The findings for these laws and the harms of each, with their words; by the Fréchet distance where the law is Gaussian, and by the
 /// energy distance otherwise.
 pub(crate) fn find(
     context: &Context<'_>,
     claim: &'static str,
-    laws: &[&'static str],
-    harms: &[(String, Harm)],
+    studies: &[(&'static str, Vec<(String, Harm)>)],
 ) -> Result<Findings> {
     let (mut cases, mut figures) = (Vec::new(), Vec::new());
-    for &law in laws {
+    for (law, harms) in studies {
         let recipes: Vec<Recipe> = harms
             .iter()
             .flat_map(|(_, harm)| WAYS.map(|way| Recipe::new(law, way).harmed(*harm)))
