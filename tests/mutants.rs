@@ -4,7 +4,7 @@
 //! subtracted twice, a missing coefficient, a missing centring. `tests/claims.rs` holds the other half: with nothing
 //! planted every claim holds.
 //!
-//! Spec: T1, T2, T3, T4, T6, T7, T8, E5, E6. `tests/mutants_equivariance.rs` has those of E1 to E4 and E7.
+//! Spec: T1 to T8, E5, E6. `tests/mutants_equivariance.rs` has those of E1 to E4 and E7.
 
 mod planted;
 
@@ -218,6 +218,23 @@ fn decomposition() {
     fails("T4", "a covariance that is not centred", &Evaluated(covariance_not_centred));
     fails("T4", "a denoiser off by a thousandth", &Scaled(Denoiser, |_| 1.001));
     fails("T4", "weights dropped", &EqualWeights);
+}
+
+#[test]
+fn implicit_score_matching() {
+    fails("T5", "the score times s", &Scaled(Score, |c| c.s()));
+    fails("T5", "the sign of the score", &Scaled(Score, |_| -1.0));
+    fails("T5", "a covariance without a", &Scaled(Covariance, |c| c.a()));
+    fails("T5", "a covariance that is not centred", &Evaluated(covariance_not_centred));
+    fails("T5", "weights dropped in the score alone", &Evaluated(score_of_equal_weights));
+    fails("T5", "a log density twice too large", &Scaled(LogDensity, |_| 2.0));
+}
+
+fn score_of_equal_weights(law: &Noised<f64>, x: ArrayView2<'_, f64>, found: &mut Evaluation<f64>) {
+    let Ok(other) = EqualWeights.evaluate(law, x, &[Score]) else { return };
+    if found.score.is_some() {
+        found.score = other.score;
+    }
 }
 
 #[test]

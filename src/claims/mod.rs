@@ -4,7 +4,7 @@
 //! same code that tells a user that the theory holds here is run by the test suite against planted mistakes.
 //!
 //! Floor 7. Uses `law`, `channel`, `tweedie`, `denoiser`, `objective`, `sampler`, `attack`, `optimum`, `train`, `arith`, `figure`,
-//! `error`. Spec: T1, T2, T3, T4, T6, T7, T8, E1 to E7.
+//! `error`. Spec: T1 to T8, E1 to E7.
 
 mod affine_cases;
 mod c0;
@@ -43,6 +43,7 @@ mod t3;
 mod t4;
 mod t4_line;
 mod t4_sample;
+mod t5;
 mod t6;
 mod t7;
 mod t8;
@@ -68,6 +69,7 @@ pub const CLAIMS: &[Claim] = &[
     t2::CLAIM,
     t3::CLAIM,
     t4::CLAIM,
+    t5::CLAIM,
     t6::CLAIM,
     t7::CLAIM,
     t8::CLAIM,

@@ -37,9 +37,9 @@ const ROOT: f64 = 0.398_942_280_401_432_7;
 
 /// A law of point masses on the line, through a channel.
 pub(super) struct Setting {
-    law: &'static str,
-    mixture: Mixture,
-    named: NamedChannel,
+    pub law: &'static str,
+    pub mixture: Mixture,
+    pub named: NamedChannel,
 }
 
 pub(super) fn settings(context: &Context<'_>) -> Result<Vec<Setting>> {
@@ -71,14 +71,14 @@ struct Sum {
 }
 
 /// Nodes, and the largest |μ|.
-struct Grid {
-    h: f64,
-    first: f64,
-    count: usize,
-    largest: f64,
+pub(super) struct Grid {
+    pub h: f64,
+    pub first: f64,
+    pub count: usize,
+    pub largest: f64,
 }
 
-fn grid(setting: &Setting) -> Grid {
+pub(super) fn grid(setting: &Setting) -> Grid {
     let (a, s) = (setting.named.channel.a(), setting.named.channel.s());
     let means: Vec<f64> = setting.mixture.means().iter().copied().collect();
     let low = means.iter().copied().fold(f64::INFINITY, f64::min);
