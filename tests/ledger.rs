@@ -321,14 +321,29 @@ fn planted_mistakes_in_proofs_are_found() {
 
 #[test]
 fn planted_citations_and_claims_are_found() {
-    let spec = spec();
-    let cite = |text: &str| problems(&spec, &registry(), &[("here".into(), text.into())]);
+    let spec = without_t5(&spec());
+    let claims: Vec<&str> = registry().into_iter().filter(|id| *id != "T5").collect();
+    let cite = |text: &str| problems(&spec, &claims, &[("here".into(), text.into())]);
     assert_eq!(cite("/// Spec: T9."), ["T9: cited by here, not in the spec"]);
     assert_eq!(cite("//! Uses `law`. Spec: T1, T5."), ["T5: cited by here, not implemented"]);
     assert_eq!(cite("//! Spec: N3–N5."), ["N5: cited by here, not in the spec"]);
     assert!(cite("//! Spec: notation of T, N1–N4.").is_empty());
-    let mut more = registry();
-    more.push("T5");
-    assert_eq!(problems(&spec, &more, &[]), ["T5: a claim that the spec does not name"]);
-    assert_eq!(problems(&spec, &registry()[1..], &[]), ["T1: its claim is not in the registry"]);
+    assert_eq!(problems(&spec, &registry(), &[]), ["T5: a claim that the spec does not name"]);
+    assert_eq!(problems(&spec, &claims[1..], &[]), ["T1: its claim is not in the registry"]);
+}
+
+/// The spec in which T5 is not implemented yet, and so has no links but its proofs.
+fn without_t5(spec: &str) -> String {
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in spec.lines() {
+        inside = if line.starts_with("## ") { line.starts_with("## T5 ") } else { inside };
+        let linked = ["Function:", "Test:", "Claim:", "Kernel:"];
+        match line {
+            "Status: implemented" if inside => lines.push("Status: not implemented yet"),
+            _ if inside && linked.iter().any(|field| line.starts_with(field)) => {}
+            _ => lines.push(line),
+        }
+    }
+    lines.join("\n")
 }
