@@ -9,6 +9,8 @@ use tweedie::cuda::{Kernel, Kind, source};
 
 /// In registers, the last such, and beyond.
 const DIMENSIONS: [usize; 3] = [2, 8, 64];
+/// The last dimensions whose rows are in registers, and one beyond.
+const ENDS: [usize; 3] = [4, 8, 64];
 
 fn write<T: Real>(folder: &Path) -> std::io::Result<()> {
     let put = |stem: String, kernel| {
@@ -16,13 +18,19 @@ fn write<T: Real>(folder: &Path) -> std::io::Result<()> {
     };
     put("functions".to_string(), Kernel::Functions)?;
     put("random".to_string(), Kernel::Random)?;
-    for dimension in DIMENSIONS {
-        for (name, kind) in
-            [("isotropic", Kind::Isotropic), ("diagonal", Kind::Diagonal), ("full", Kind::Full)]
-        {
-            put(format!("mixture_{name}_{dimension}"), Kernel::Mixture { dimension, kind })?;
+    let kinds = [Kind::Isotropic, Kind::Diagonal, Kind::Full];
+    let put_each = |dimensions: &[usize], kernel: fn(usize, Kind) -> Kernel| {
+        for (&dimension, kind) in dimensions.iter().flat_map(|d| kinds.map(|kind| (d, kind))) {
+            let made = kernel(dimension, kind);
+            let kind = format!("{kind:?}").to_lowercase();
+            put(format!("{}_{kind}_{dimension}", made.name()), made)?;
         }
-    }
+        std::io::Result::Ok(())
+    };
+    put_each(&DIMENSIONS, |dimension, kind| Kernel::Mixture { dimension, kind })?;
+    put_each(&ENDS[1..], |dimension, kind| Kernel::Spread { dimension, kind })?;
+    put_each(&ENDS, |dimension, kind| Kernel::Sampler { dimension, kind })?;
+    put_each(&ENDS, |dimension, kind| Kernel::Covariance { dimension, kind })?;
     Ok(())
 }
 

@@ -21,6 +21,7 @@ use crate::channel::Channel;
 use crate::error::{Error, Result};
 
 pub use gaussian::{GaussianLaw, law_of_sampler};
+pub(crate) use run::moves;
 pub use run::{
     BLOCK, End, Intervene, Options, Record, Run, Snapshot, Start, prior_deviation, sample,
 };
