@@ -9,12 +9,13 @@ mod judge;
 use cuda::agree::{Run, SCHEDULES, blocks, compiled_for, difference, numbers, some_run};
 use cuda::{Argument, Launch, Program, Watch, bits};
 use generators::{Case, cases};
-use ndarray::Array2;
+use ndarray::{Array2, array};
 use proptest::prelude::*;
 use tweedie::Error;
 use tweedie::arith::{Real, fill_normal};
+use tweedie::channel::Channel;
 use tweedie::cuda::{Kernel, Tables, source};
-use tweedie::law::Noised;
+use tweedie::law::{Covariance, Mixture, Noised};
 
 fn kernel_of<T: Real>(law: &Noised<T>) -> Kernel {
     compiled_for(law, |dimension, kind| Kernel::Covariance { dimension, kind })
@@ -218,10 +219,10 @@ fn planted_mistakes_are_caught() {
         // A contraction that the reference does not have, and one that is missing.
         (
             Isotropic,
-            "shift + (gain - e.gain[i])",
-            "fused(p.scale, law.mean[k * DIMENSION + i] - means[e.heaviest * DIMENSION + i], gain - e.gain[i])",
+            "e.factor * (e.precision[i] - precision)",
+            "fused(e.factor, e.precision[i], -(e.factor * precision))",
         ),
-        (Diagonal, "along = fused(e.one[i], v[i], along)", "along = along + e.one[i] * v[i]"),
+        (Diagonal, "sum[i] = fused(r, own, sum[i])", "sum[i] = sum[i] + r * own"),
         // A step beyond the points, and beyond the tables.
         (Isotropic, "const bool active = thread < n;", "const bool active = thread <= n;"),
         (
@@ -229,11 +230,37 @@ fn planted_mistakes_are_caught() {
             "((count_t)k * DIMENSION + i) * DIMENSION + j]",
             "((count_t)(k + 1) * DIMENSION + i) * DIMENSION + j]",
         ),
-        // Far points: coordinates left in their scale, and deviations that are not held to the format.
-        (Isotropic, "- e.mean[i]) / p.scale;", "- e.mean[i]);"),
-        (Isotropic, "one > LARGEST_DEVIATION ? LARGEST_DEVIATION : one", "one"),
+        // Responsibilities that are not found again as they were.
+        (
+            Isotropic,
+            "canonical_exp(logit(view, k, p) - w.largest) / w.total",
+            "canonical_exp(logit(view, k, p) - w.largest)",
+        ),
+        // A far point among near ones, weighed as they are.
+        (Isotropic, "const View view = w.near ? block : law;", "const View view = block;"),
     ];
     for (kind, from, to) in mutants {
         assert!(caught(kind, from, to), "{kind:?}: {to}");
+    }
+}
+
+/// Two components so far apart that the squares of their deviations leave f32, seen from midway.
+#[test]
+fn deviations_are_held_to_the_format() {
+    let means = array![[1e20, 0.0], [-1e20, 1.0]];
+    let covariance = Covariance::isotropic(vec![0.0; 2]).unwrap();
+    let mixture = Mixture::new(vec![0.5; 2], means, covariance).unwrap();
+    let law = mixture.through::<f32>(Channel::variance_exploding(1e15).unwrap()).unwrap();
+    let (points, vectors) = (array![[0.0f32, 0.5], [1.0, 0.5]], array![[1.0f32, 0.0], [0.0, 1.0]]);
+    let right = source::<f32>(kernel_of(&law));
+    let agrees = |text: &str, run: &Run| covariance_agrees(text, &law, &points, &vectors, run);
+    assert!(!some_run(|run| agrees(&right, run).is_err()));
+    for (from, to) in [
+        ("one > LARGEST_DEVIATION ? LARGEST_DEVIATION : one", "one"),
+        ("- e.mean[i]) / p.scale;", "- e.mean[i]);"),
+    ] {
+        let wrong = right.replacen(from, to, 1);
+        assert_ne!(wrong, right, "{from}");
+        assert!(some_run(|run| agrees(&wrong, run).is_err()), "{to}");
     }
 }

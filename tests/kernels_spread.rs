@@ -207,15 +207,15 @@ fn planted_mistakes_are_caught() {
         assert!(!caught(kind, "STAGED", "STAGED"), "{kind:?}");
     }
     let mutants = [
-        // Each barrier that is missing: before a point's logits overwrite the last point's, before they are read, before the weights are.
-        (Isotropic, "if (!near) continue;\n    __syncthreads();", "if (!near) continue;"),
+        // Each barrier that is missing: before a point's whitened differences overwrite the last point's, before logits are read, before weights.
+        (Full, "if (FORM == 2) __syncthreads();", ""),
         (
             Isotropic,
             "__syncthreads();\n    real largest = logit_of[0]",
             "real largest = logit_of[0]",
         ),
         (Isotropic, "__syncthreads();\n    real *sums", "real *sums"),
-        // The same in the combination: before a tile is read, before its factors are, before the total is.
+        // The same in the combination: before a tile's logits are read, before its factors are, before the total is.
         (Isotropic, "__syncthreads();\n    // Every thread follows", "// Every thread follows"),
         (
             Isotropic,
@@ -223,10 +223,11 @@ fn planted_mistakes_are_caught() {
             "for (int i = lane; i < totals",
         ),
         (Isotropic, "__syncthreads();\n  const real total", "const real total"),
+        // A barrier that threads without a component skip.
         (
             Isotropic,
-            "__syncthreads();\n    if (lane < count) logit_of[lane] = tile",
-            "if (lane < count) logit_of[lane] = tile",
+            "if (!near) continue;\n    // What",
+            "if (!near || lane >= count) continue;\n    // What",
         ),
         // Blocks combined the other way round, in reverse, and relative to a logit that is not the largest so far.
         (

@@ -105,8 +105,8 @@ impl Kernel {
         COMPONENT_BLOCK * (2 + dimension) * size_of::<T>() <= SHARED_LIMIT
     }
 
-    /// The dimension and the kind that the kernel is compiled for.
-    fn law(self) -> Option<(usize, Kind)> {
+    /// The dimension and the kind of covariance that the kernel is compiled for; none for those of no law.
+    pub fn law(self) -> Option<(usize, Kind)> {
         match self {
             Kernel::Functions | Kernel::Random => None,
             Kernel::Mixture { dimension, kind }

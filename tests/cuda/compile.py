@@ -37,8 +37,12 @@ def loose(ptx):
     return next((line.strip() for line in ptx.splitlines() if LOOSE.search(line)), None)
 
 
+def ptx_path(source, architecture, contract):
+    return source.with_suffix(f".{architecture}.{contract}.ptx")
+
+
 def ptx_of(compiler, source, architecture, contract):
-    out = source.with_suffix(f".{architecture}.{contract}.ptx")
+    out = ptx_path(source, architecture, contract)
     nvcc(compiler, ["-ptx", f"-arch=compute_{architecture}", f"--fmad={contract}", str(source), "-o", str(out)])
     return out.read_text()
 
@@ -48,8 +52,8 @@ def check(job):
     found = loose(ptx_of(compiler, source, architecture, "false"))
     if found:
         sys.exit(f"{source.name}, sm_{architecture}: {found}: no stated rounding")
-    out = source.with_suffix(f".{architecture}.cubin")
-    said = nvcc(compiler, ["-cubin", f"-arch=sm_{architecture}", "--fmad=false", "-Xptxas=-v", str(source), "-o", str(out)])
+    ptx, out = ptx_path(source, architecture, "false"), source.with_suffix(f".{architecture}.cubin")
+    said = nvcc(compiler, ["-cubin", f"-arch=sm_{architecture}", "-Xptxas=-v", str(ptx), "-o", str(out)])
     entries = sorted(ENTRY.findall(said))
     if len(entries) != source.read_text().count("__global__"):
         sys.exit(f"{source.name}, sm_{architecture}: {len(entries)} kernels in what the compiler said:\n{said}")

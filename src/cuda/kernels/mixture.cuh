@@ -192,7 +192,8 @@ __device__ inline Far far_weights(const View &law, int components, real largest_
   for (int i = 0; i < DIMENSION; ++i) reach = larger(reach, magnitude(p.x[i]));
   reach = reach * (real)0.25 + larger(p.a, (real)1) * (largest_mean * (real)0.25);
   p.scale = 1;
-  while (reach > (real)1) reach *= (real)0.25, p.scale *= (real)0.25;
+  // Ends for what is not finite too, which has no business here.
+  while (reach > (real)1 && reach <= LARGEST) reach *= (real)0.25, p.scale *= (real)0.25;
   Far far = {0, distance(law, 0, p), -infinity(), 0};
   for (int k = 1; k < components; ++k) {
     const real q = distance(law, k, p);

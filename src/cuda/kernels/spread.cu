@@ -27,7 +27,8 @@ extern "C" __global__ void spread_partials(
     bool near = true;
     for (int i = 0; i < DIMENSION; ++i) near = near && magnitude(x[i]) <= safe_radius;
     if (!near) continue;
-    __syncthreads();
+    // What is whitened is read until the end of the last point.
+    if (FORM == 2) __syncthreads();
     if (lane < count) {
       const int k = first + lane;
       real square = 0;
@@ -128,7 +129,6 @@ extern "C" __global__ void spread_combine(
   for (int first = 1; first < all; first += TILE) {
     const int count = all - first < TILE ? all - first : TILE;
     const real *tile = blocks + (count_t)first * PARTIAL_NUMBERS;
-    __syncthreads();
     if (lane < count) logit_of[lane] = tile[lane * PARTIAL_NUMBERS];
     __syncthreads();
     // Every thread follows the largest logit through the tile, and remembers the step that it makes the factors of.
