@@ -7,8 +7,7 @@ use std::path::Path;
 use tweedie::arith::Real;
 use tweedie::cuda::{Kernel, Kind, source};
 
-/// In registers, the last such, and beyond.
-const DIMENSIONS: [usize; 3] = [2, 8, 64];
+const KINDS: [Kind; 3] = [Kind::Isotropic, Kind::Diagonal, Kind::Full];
 
 fn write<T: Real>(folder: &Path) -> std::io::Result<()> {
     let put = |stem: String, kernel| {
@@ -16,11 +15,21 @@ fn write<T: Real>(folder: &Path) -> std::io::Result<()> {
     };
     put("functions".to_string(), Kernel::Functions)?;
     put("random".to_string(), Kernel::Random)?;
-    for dimension in DIMENSIONS {
-        for (name, kind) in
-            [("isotropic", Kind::Isotropic), ("diagonal", Kind::Diagonal), ("full", Kind::Full)]
-        {
-            put(format!("mixture_{name}_{dimension}"), Kernel::Mixture { dimension, kind })?;
+    // In registers, the last such, and beyond. Full covariances leave the registers earlier in f64 than in f32.
+    let laws = |dimensions: &[usize], kernel: fn(usize, Kind) -> Kernel| {
+        let pairs = dimensions.iter().flat_map(|&d| KINDS.map(|kind| (d, kind)));
+        pairs.map(|(d, kind)| kernel(d, kind)).collect::<Vec<_>>()
+    };
+    let mut kernels = laws(&[2, 8, 64], |dimension, kind| Kernel::Mixture { dimension, kind });
+    kernels.push(Kernel::Mixture { dimension: 4, kind: Kind::Full });
+    kernels.extend(laws(&[8, 64], |dimension, kind| Kernel::Sampler { dimension, kind }));
+    kernels.push(Kernel::Sampler { dimension: 4, kind: Kind::Full });
+    kernels.extend(laws(&[4, 64], |dimension, kind| Kernel::Covariance { dimension, kind }));
+    kernels.extend(laws(&[8, 64], |dimension, kind| Kernel::Spread { dimension, kind }));
+    for kernel in kernels {
+        if let Some((dimension, kind)) = kernel.law() {
+            let kind = format!("{kind:?}").to_lowercase();
+            put(format!("{}_{kind}_{dimension}", kernel.name()), kernel)?;
         }
     }
     Ok(())

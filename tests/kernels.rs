@@ -1,12 +1,12 @@
 //! The CUDA kernels, run on the CPU, equal the Rust path bit for bit (N3): laws, shapes, points and schedules of every kind.
 //!
-//! The reference is `Noised::evaluate_reference` and `arith`. A NaN equals a NaN: its payload is no part of the arithmetic.
-//! At the end mistakes are planted in the kernels' text, and each must be seen.
+//! The reference is `Noised::evaluate_reference` and `arith`. At the end mistakes are planted in the kernels' text, and each must be seen.
 
 mod cuda;
 mod generators;
 mod judge;
 
+use cuda::agree::{Run, SCHEDULES, blocks, compiled_for, difference};
 use cuda::{Argument, Launch, Program, Watch, bits};
 use generators::{Case, cases};
 use ndarray::Array2;
@@ -14,27 +14,6 @@ use proptest::prelude::*;
 use tweedie::arith::{Real, fill_normal, fill_uniform, scalar};
 use tweedie::cuda::{Kernel, Kind, Tables, source};
 use tweedie::law::{AtPoint, Noised};
-
-/// In order, in reverse, and two at random.
-const SCHEDULES: [u32; 4] = [0, 1, 2, 77];
-
-fn same<T: Real>(found: u64, expected: T) -> bool {
-    let sign = 1u64 << (8 * size_of::<T>() - 1);
-    found == expected.bits() || (expected.is_nan() && found & !sign > T::INFINITY.bits())
-}
-
-/// Where two arrays first differ.
-fn difference<T: Real>(found: &[u64], expected: &[T]) -> Option<String> {
-    if found.len() != expected.len() {
-        return Some(format!("{} numbers for {}", found.len(), expected.len()));
-    }
-    let at = found.iter().zip(expected).position(|(&f, &e)| !same(f, e))?;
-    Some(format!("entry {at}: {:#x} for {} ({:#x})", found[at], expected[at], expected[at].bits()))
-}
-
-fn blocks(work: u64, threads: u32) -> u32 {
-    work.div_ceil(threads as u64).max(1) as u32
-}
 
 /// Numbers of every size and sign, with the ends of the range, subnormal ones and what is no number.
 fn hard_numbers<T: Real>(n: usize) -> Vec<T> {
@@ -127,16 +106,8 @@ fn random_agrees<T: Real>(
     Ok(())
 }
 
-/// A launch of `mixture_evaluate`.
-#[derive(Clone, Debug)]
-struct Run {
-    threads: u32,
-    schedule: u32,
-    watch: Watch,
-}
-
 fn kernel_of<T: Real>(law: &Noised<T>) -> Kernel {
-    Kernel::Mixture { dimension: law.dimension(), kind: Tables::of(law).kind }
+    compiled_for(law, |dimension, kind| Kernel::Mixture { dimension, kind })
 }
 
 /// Every output of the kernel against the reference.
@@ -171,7 +142,7 @@ fn mixture_agrees<T: Real>(
         Argument::real(tables.reference),
         Argument::real(tables.safe_radius),
         Argument::real(tables.largest_mean),
-        Argument::room::<T>(Kernel::workspace_rows(d) * d * threads),
+        Argument::room::<T>(kernel_of(law).workspace_numbers::<T>() * threads),
         Argument::room::<T>(n),
         Argument::room::<T>(n * d),
         Argument::room::<T>(n * d),

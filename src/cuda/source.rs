@@ -1,16 +1,22 @@
 //! The text of a kernel as it is compiled: the format's constants, the shared header, the kernel.
 //!
 //! The constants come from `arith::coefficients`, as hexadecimal numbers that are exact in every compiler, so that a
-//! coefficient has one home. Uses `arith`. Spec: N3.
+//! coefficient has one home. Uses `arith`, `law`. Spec: N3.
 
 use std::fmt::Write;
 
-use super::tables::Kind;
+use super::tables::{Kind, SHARED_LIMIT};
 use crate::arith::{Real, named_coefficients};
+use crate::law::{COMPONENT_BLOCK, Noised};
 
-/// Up to this dimension a thread keeps its rows in registers.
+/// Up to this dimension a thread keeps its rows in registers, and where they are more or wider up to the second: full covariances in
+/// f64, and the posterior covariance, whose threads keep a triangle too. `make kernels` refuses a register that does not fit.
 const REGISTER_DIMENSION: usize = 8;
+const CROWDED_REGISTER_DIMENSION: usize = 4;
+/// Rows that the state of a corrected step needs in the sampler's workspace, in registers or not.
+const KEPT_ROWS: usize = 2;
 const CANONICAL: &str = include_str!("kernels/canonical.cuh");
+const MIXTURE: &str = include_str!("kernels/mixture.cuh");
 
 /// A file of kernels, with what it is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +32,27 @@ pub enum Kernel {
         /// The kind of covariance.
         kind: Kind,
     },
+    /// `spread_partials` and `spread_combine`: the same quantities for few points and many components.
+    Spread {
+        /// d, at least 1.
+        dimension: usize,
+        /// The kind of covariance.
+        kind: Kind,
+    },
+    /// `covariance_matrix` and `covariance_product`.
+    Covariance {
+        /// d, at least 1.
+        dimension: usize,
+        /// The kind of covariance.
+        kind: Kind,
+    },
+    /// `sampler_run`: steps of a sampler with a mixture's exact denoiser.
+    Sampler {
+        /// d, at least 1.
+        dimension: usize,
+        /// The kind of covariance.
+        kind: Kind,
+    },
 }
 
 impl Kernel {
@@ -35,19 +62,87 @@ impl Kernel {
             Kernel::Functions => "functions",
             Kernel::Random => "random",
             Kernel::Mixture { .. } => "mixture",
+            Kernel::Spread { .. } => "spread",
+            Kernel::Covariance { .. } => "covariance",
+            Kernel::Sampler { .. } => "sampler",
         }
     }
 
-    /// Rows of d numbers a thread that `mixture_evaluate` needs in its workspace; none where rows fit in registers.
-    pub fn workspace_rows(dimension: usize) -> usize {
-        if dimension <= REGISTER_DIMENSION { 0 } else { 7 }
+    /// Numbers a thread that the kernel needs in its workspace in the format T; for `spread_combine` a point.
+    pub fn workspace_numbers<T: Real>(self) -> usize {
+        let spilled = |rows: usize| if self.in_registers::<T>() { 0 } else { rows };
+        match self {
+            Kernel::Functions | Kernel::Random => 0,
+            Kernel::Mixture { dimension, .. } => spilled(7 * dimension),
+            Kernel::Spread { dimension, .. } => spilled(5 * dimension),
+            // The matrix has seven rows and its triangle, the product nine rows.
+            Kernel::Covariance { dimension, .. } => {
+                spilled(7 * dimension + (dimension * (dimension + 1) / 2).max(2 * dimension))
+            }
+            Kernel::Sampler { dimension, .. } => KEPT_ROWS * dimension + spilled(7 * dimension),
+        }
     }
 
-    fn text(self) -> &'static str {
+    /// Bytes of shared memory that a launch needs in the format T; 0 where tables are read from global memory. For
+    /// `Kernel::Spread` what either of its kernels needs at most.
+    pub fn shared_bytes<T: Real>(self) -> usize {
         match self {
-            Kernel::Functions => include_str!("kernels/functions.cu"),
-            Kernel::Random => include_str!("kernels/random.cu"),
-            Kernel::Mixture { .. } => include_str!("kernels/mixture.cu"),
+            Kernel::Functions | Kernel::Random => 0,
+            Kernel::Spread { dimension, .. } => {
+                let whitened = if self.whitened_in_shared::<T>() { dimension } else { 0 };
+                COMPONENT_BLOCK * (2 + whitened).max(3) * size_of::<T>()
+            }
+            Kernel::Mixture { dimension, kind }
+            | Kernel::Covariance { dimension, kind }
+            | Kernel::Sampler { dimension, kind } => kind.shared_bytes::<T>(dimension),
+        }
+    }
+
+    /// Whether `spread_partials` keeps its whitened differences in shared memory; elsewhere it needs room for 64·d numbers a thread
+    /// block. Only full covariances have any.
+    pub fn whitened_in_shared<T: Real>(self) -> bool {
+        let Kernel::Spread { dimension, kind: Kind::Full } = self else { return false };
+        COMPONENT_BLOCK * (2 + dimension) * size_of::<T>() <= SHARED_LIMIT
+    }
+
+    /// The dimension and the kind of covariance that the kernel is compiled for; none for those of no law.
+    pub fn law(self) -> Option<(usize, Kind)> {
+        match self {
+            Kernel::Functions | Kernel::Random => None,
+            Kernel::Mixture { dimension, kind }
+            | Kernel::Spread { dimension, kind }
+            | Kernel::Covariance { dimension, kind }
+            | Kernel::Sampler { dimension, kind } => Some((dimension, kind)),
+        }
+    }
+
+    /// Whether a thread's rows are in registers. Those of `spread_combine` are for far points alone, and would take them from the others.
+    fn in_registers<T: Real>(self) -> bool {
+        let Some((dimension, kind)) = self.law() else { return true };
+        let crowded = kind == Kind::Full && size_of::<T>() == 8;
+        match self {
+            Kernel::Spread { .. } => false,
+            Kernel::Covariance { .. } => dimension <= CROWDED_REGISTER_DIMENSION,
+            _ if crowded => dimension <= CROWDED_REGISTER_DIMENSION,
+            _ => dimension <= REGISTER_DIMENSION,
+        }
+    }
+
+    /// The texts that make it, in order.
+    fn texts(self) -> Vec<&'static str> {
+        match self {
+            Kernel::Functions => vec![include_str!("kernels/functions.cu")],
+            Kernel::Random => vec![include_str!("kernels/random.cu")],
+            Kernel::Mixture { .. } => vec![MIXTURE, include_str!("kernels/mixture.cu")],
+            Kernel::Spread { .. } => vec![MIXTURE, include_str!("kernels/spread.cu")],
+            Kernel::Covariance { .. } => {
+                vec![
+                    MIXTURE,
+                    include_str!("kernels/posterior.cuh"),
+                    include_str!("kernels/covariance.cu"),
+                ]
+            }
+            Kernel::Sampler { .. } => vec![MIXTURE, include_str!("kernels/sampler.cu")],
         }
     }
 }
@@ -73,15 +168,18 @@ pub fn source<T: Real>(kernel: Kernel) -> String {
     define("SQRT_HALF", &number(T::from_f64(std::f64::consts::FRAC_1_SQRT_2)));
     define("UNIT_ROUNDOFF", &number(T::from_f64(T::UNIT_ROUNDOFF)));
     define("LARGEST", &number(T::MAX));
-    if let Kernel::Mixture { dimension, kind } = kernel {
+    if let Some((dimension, kind)) = kernel.law() {
+        let flag = |yes| if yes { "1" } else { "0" };
         define("DIMENSION", &dimension.to_string());
-        define("IN_REGISTERS", if Kernel::workspace_rows(dimension) == 0 { "1" } else { "0" });
+        define("IN_REGISTERS", flag(kernel.in_registers::<T>()));
         define("FORM", &kind.form().to_string());
-        define("STAGED", if kind.shared_bytes::<T>(dimension) > 0 { "1" } else { "0" });
+        define("STAGED", flag(kind.shared_bytes::<T>(dimension) > 0));
+        define("SPREAD_SHARED", flag(kernel.whitened_in_shared::<T>()));
+        define("LARGEST_DEVIATION", &number(Noised::<T>::largest_deviation()));
     }
     text.push_str(DEVICE);
     text.push_str(CANONICAL);
-    text.push_str(kernel.text());
+    text.extend(kernel.texts());
     text
 }
 

@@ -3,10 +3,10 @@
 //! Uses `law`, `arith`. Spec: T1, N3.
 
 use crate::arith::Real;
-use crate::law::{COMPONENT_BLOCK, Form, Noised};
+use crate::law::{COMPONENT_BLOCK, Covariance, Form, Noised};
 
 /// The most shared memory that a block stages its tables in: what every GPU gives without asking.
-const SHARED_LIMIT: usize = 48 * 1024;
+pub(super) const SHARED_LIMIT: usize = 48 * 1024;
 
 /// The kind of covariance that a kernel is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kind of a law's covariances.
+    pub fn of(covariance: &Covariance) -> Self {
+        match covariance {
+            Covariance::Isotropic(_) => Kind::Isotropic,
+            Covariance::Diagonal(_) => Kind::Diagonal,
+            Covariance::Full(_) => Kind::Full,
+        }
+    }
+
     /// The number that the kernel's FORM is.
     pub fn form(self) -> u8 {
         match self {
@@ -101,6 +110,15 @@ impl<'a, T: Real> Tables<'a, T> {
             reference: law.reference,
             safe_radius: law.safe_radius,
             largest_mean: law.mean.iter().fold(T::ZERO, |m, mu| m.larger(mu.abs())),
+        }
+    }
+
+    /// K, K×d or K×d×d: each component's own posterior covariance s²ΣV⁻¹, which the covariance kernels alone read; for full covariances
+    /// it is made at its first use. Spec: T2.
+    pub fn within(law: &'a Noised<T>) -> &'a [T] {
+        match &law.form {
+            Form::Isotropic { within, .. } | Form::Diagonal { within, .. } => within,
+            Form::Full { .. } => law.full_within(),
         }
     }
 }

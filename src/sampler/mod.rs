@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 
 pub use gaussian::{GaussianLaw, law_of_sampler};
 pub use line::{LineLaw, law_on_line};
+pub(crate) use run::moves;
 pub use run::{
     BLOCK, End, Intervene, Options, Record, Run, Snapshot, Start, prior_deviation, sample,
 };

@@ -118,14 +118,7 @@ pub fn sample<T: Real, D: Denoiser<T> + ?Sized>(
     seed: u64,
     options: &Options<'_, T>,
 ) -> Result<Run<T>> {
-    let channels = steps.channels();
-    let mut moves = Vec::with_capacity(channels.len());
-    for pair in channels.windows(2) {
-        moves.push((pair[0], Some(pair[1]), method.step(pair[0], pair[1])?));
-    }
-    if let (End::Data, Some(last)) = (options.end, channels.last()) {
-        moves.push((*last, None, TO_DATA));
-    }
+    let moves = moves(steps, method, options.end)?;
     let mut points = start(&options.start, steps.first(), n, denoiser.dimension(), seed)?;
     let mut trajectory = Vec::new();
     let due = |step: usize| match options.record {
@@ -150,6 +143,22 @@ pub fn sample<T: Real, D: Denoiser<T> + ?Sized>(
         }
     }
     Ok(Run { points, trajectory })
+}
+
+/// The channel that a step starts from, the one that it leads to (none at the data), and the step.
+pub(crate) type Move = (Channel, Option<Channel>, Step);
+
+/// The steps of a run in order. Errors: those of `Method::step`.
+pub(crate) fn moves(steps: &Steps, method: Method, end: End) -> Result<Vec<Move>> {
+    let channels = steps.channels();
+    let mut moves = Vec::with_capacity(channels.len());
+    for pair in channels.windows(2) {
+        moves.push((pair[0], Some(pair[1]), method.step(pair[0], pair[1])?));
+    }
+    if let (End::Data, Some(last)) = (end, channels.last()) {
+        moves.push((*last, None, TO_DATA));
+    }
+    Ok(moves)
 }
 
 /// The state that takes the place of `before`, in the layout that blocks are cut from.
@@ -255,7 +264,7 @@ fn advance<T: Real, D: Denoiser<T> + ?Sized>(
                 Step::Corrected { predictor, state, noise, noise_after } => {
                     let before = denoiser.noise(from, block.view())?;
                     let guess = combine(predictor, block.view(), None, Some(before.view()), None)?;
-                    check_finite("state", guess.view())?;
+                    check_finite("state", guess.view()).map_err(|e| moved_down(e, b * BLOCK))?;
                     let after = denoiser.noise(to.unwrap_or(from), guess.view())?;
                     // x' = state·x + (noise·ε̂ + noise_after·ε̂'): ε̂' takes the place of z.
                     let weights = Weights {
@@ -273,6 +282,15 @@ fn advance<T: Real, D: Denoiser<T> + ?Sized>(
         .collect();
     results.into_iter().collect::<Result<()>>()?;
     check_finite("state", points.view())
+}
+
+/// An error about a row of a block, with the row's place in the batch.
+fn moved_down(error: Error, rows: usize) -> Error {
+    let Error::NotFinite { what, mut index, value } = error else { return error };
+    if let Some(row) = index.first_mut() {
+        *row += rows;
+    }
+    Error::NotFinite { what, index, value }
 }
 
 fn single<T: Real, D: Denoiser<T> + ?Sized>(

@@ -5,6 +5,8 @@
 
 #![allow(dead_code)]
 
+pub mod agree;
+
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
