@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use tweedie::arith::Real;
-use tweedie::cuda::{Kernel, Kind, source};
+use tweedie::cuda::{Kernel, Kind, Part, source};
 
 /// In registers, the last such, and beyond.
 const DIMENSIONS: [usize; 3] = [2, 8, 64];
@@ -22,6 +22,9 @@ fn write<T: Real>(folder: &Path) -> std::io::Result<()> {
         {
             put(format!("mixture_{name}_{dimension}"), Kernel::Mixture { dimension, kind })?;
         }
+    }
+    for part in Part::ALL {
+        put(part.name().to_string(), Kernel::Training(part))?;
     }
     Ok(())
 }

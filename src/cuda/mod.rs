@@ -7,8 +7,21 @@
 //!
 //! Beside the floors. Uses `arith`, `law`. Spec: N3.
 
+mod launch_list;
+mod levels;
+mod network;
+mod part;
+mod perturbation;
+mod rows;
 mod source;
+mod step;
 mod tables;
 
+pub use launch_list::{Argument, Array, Arrays, Launch, Storage};
+pub use levels::Levels;
+pub use network::{BackPass, Network, Record};
+pub use part::Part;
+pub use perturbation::{At, Batch, ascend, draw};
 pub use source::{Kernel, source};
+pub use step::{STEPS_IN_TABLE, Step};
 pub use tables::{Kind, Tables};

@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::part::Part;
 use super::tables::Kind;
 use crate::arith::{Real, named_coefficients};
 
@@ -26,6 +27,8 @@ pub enum Kernel {
         /// The kind of covariance.
         kind: Kind,
     },
+    /// A file of a training step.
+    Training(Part),
 }
 
 impl Kernel {
@@ -35,6 +38,7 @@ impl Kernel {
             Kernel::Functions => "functions",
             Kernel::Random => "random",
             Kernel::Mixture { .. } => "mixture",
+            Kernel::Training(part) => part.name(),
         }
     }
 
@@ -48,6 +52,7 @@ impl Kernel {
             Kernel::Functions => include_str!("kernels/functions.cu"),
             Kernel::Random => include_str!("kernels/random.cu"),
             Kernel::Mixture { .. } => include_str!("kernels/mixture.cu"),
+            Kernel::Training(part) => part.text(),
         }
     }
 }
@@ -56,6 +61,30 @@ impl Kernel {
 ///
 /// The same text is host C++ behind `tests/cuda/device.h`, which defines HOST.
 pub fn source<T: Real>(kernel: Kernel) -> String {
+    let (mut text, own) = match kernel {
+        Kernel::Training(part) if part.is_wide() => (constants::<f64>(), part.constants::<T>()),
+        Kernel::Training(part) => (constants::<T>(), part.constants::<T>()),
+        _ => (constants::<T>(), String::new()),
+    };
+    if let Kernel::Mixture { dimension, kind } = kernel {
+        let mut define = |name: &str, value: &str| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "#define {name} {value}");
+        };
+        define("DIMENSION", &dimension.to_string());
+        define("IN_REGISTERS", if Kernel::workspace_rows(dimension) == 0 { "1" } else { "0" });
+        define("FORM", &kind.form().to_string());
+        define("STAGED", if kind.shared_bytes::<T>(dimension) > 0 { "1" } else { "0" });
+    }
+    text.push_str(DEVICE);
+    text.push_str(CANONICAL);
+    text.push_str(&own);
+    text.push_str(kernel.text());
+    text
+}
+
+/// The constants of the canonical functions in a format.
+fn constants<T: Real>() -> String {
     let mut text = String::new();
     let mut define = |name: &str, value: &str| {
         // Writing to a string cannot fail.
@@ -73,15 +102,6 @@ pub fn source<T: Real>(kernel: Kernel) -> String {
     define("SQRT_HALF", &number(T::from_f64(std::f64::consts::FRAC_1_SQRT_2)));
     define("UNIT_ROUNDOFF", &number(T::from_f64(T::UNIT_ROUNDOFF)));
     define("LARGEST", &number(T::MAX));
-    if let Kernel::Mixture { dimension, kind } = kernel {
-        define("DIMENSION", &dimension.to_string());
-        define("IN_REGISTERS", if Kernel::workspace_rows(dimension) == 0 { "1" } else { "0" });
-        define("FORM", &kind.form().to_string());
-        define("STAGED", if kind.shared_bytes::<T>(dimension) > 0 { "1" } else { "0" });
-    }
-    text.push_str(DEVICE);
-    text.push_str(CANONICAL);
-    text.push_str(kernel.text());
     text
 }
 
@@ -95,7 +115,7 @@ type *name = reinterpret_cast<type *>(shared_bytes)
 ";
 
 /// A finite number as a hexadecimal floating constant, exactly.
-fn hexadecimal(x: f64, single: bool) -> String {
+pub(super) fn hexadecimal(x: f64, single: bool) -> String {
     let sign = if x.is_sign_negative() { "-" } else { "" };
     let bits = x.to_bits() & (u64::MAX >> 1);
     let (biased, fraction) = ((bits >> 52) as i64, bits & ((1 << 52) - 1));

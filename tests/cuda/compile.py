@@ -17,8 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 ARCHITECTURES = ("80", "90", "100")
 # An operation on floating-point numbers that names no rounding, or a loose one.
 LOOSE = re.compile(r"\b(?:add|sub|mul|mad|div|sqrt|rcp)\.(?!r[nzmp]\.)[a-z.]*f(?:32|64)\b|\.approx|\.ftz|\.full|\bmad\.r")
-SPILL = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
-REGISTERS = re.compile(r"Used (\d+) registers")
+ENTRY = re.compile(
+    r"Compiling entry function '(\w+)'.*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads"
+    r".*?Used (\d+) registers",
+    re.DOTALL,
+)
 
 
 def nvcc(compiler, arguments):
@@ -47,10 +50,17 @@ def check(job):
         sys.exit(f"{source.name}, sm_{architecture}: {found}: no stated rounding")
     out = source.with_suffix(f".{architecture}.cubin")
     said = nvcc(compiler, ["-cubin", f"-arch=sm_{architecture}", "--fmad=false", "-Xptxas=-v", str(source), "-o", str(out)])
-    stack, stores, loads = map(int, SPILL.search(said).groups())
-    if stores or loads:
-        sys.exit(f"{source.name}, sm_{architecture}: {stores} and {loads} bytes spilled")
-    return f"{source.stem:<26} sm_{architecture:<4} {REGISTERS.search(said).group(1):>9} {stack:>6}"
+    entries = sorted(ENTRY.findall(said))
+    if len(entries) != source.read_text().count("__global__"):
+        sys.exit(f"{source.name}, sm_{architecture}: {len(entries)} kernels in what the compiler said:\n{said}")
+    lines = []
+    for entry, stack, stores, loads, registers in entries:
+        if stores != "0" or loads != "0":
+            sys.exit(f"{source.name}, {entry}, sm_{architecture}: {stores} and {loads} bytes spilled")
+        # A file of one kernel says by its name what it is compiled for.
+        name = source.stem if len(entries) == 1 else entry + source.stem[source.stem.rindex("_"):]
+        lines.append(f"{name:<26} sm_{architecture:<4} {registers:>9} {stack:>6}")
+    return lines
 
 
 def main():
@@ -63,7 +73,7 @@ def main():
         sys.exit("a planted contraction was not seen")
     jobs = [(compiler, kernel, architecture) for kernel in kernels for architecture in ARCHITECTURES]
     with ThreadPoolExecutor(2) as pool:
-        lines = list(pool.map(check, jobs))
+        lines = [line for found in pool.map(check, jobs) for line in found]
     head = f"{'kernel':<26} {'target':<7} {'registers':>9} {'stack':>6}"
     report.write_text("\n".join([head, *lines]) + "\n")
     print(f"{len(lines)} kernels compiled, none spills or contracts")
