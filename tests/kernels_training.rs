@@ -12,9 +12,7 @@ use ndarray::Array2;
 use networks::architectures;
 use proptest::prelude::*;
 use tweedie::arith::{Real, fill_normal, fill_uniform, uniform_index};
-use tweedie::attack::{
-    Address, Attack, Inner, Keep, Norm, Settings, Shape, StepSize, Units,
-};
+use tweedie::attack::{Address, Attack, Inner, Keep, Norm, Settings, Shape, StepSize, Units};
 use tweedie::channel::Channel;
 use tweedie::cuda::{
     Argument, Arrays, At, Batch, Kernel, Launch, Levels, Network, Part, Step, ascend, draw,
@@ -45,7 +43,8 @@ fn right(schedule: u32, watch: Watch) -> How {
 
 fn hows() -> impl Strategy<Value = How> {
     let watch = prop_oneof![3 => Just(Watch::Nothing), 1 => Just(Watch::Sanitizers)];
-    (prop::sample::select(&SCHEDULES[..]), watch).prop_map(|(schedule, watch)| right(schedule, watch))
+    (prop::sample::select(&SCHEDULES[..]), watch)
+        .prop_map(|(schedule, watch)| right(schedule, watch))
 }
 
 /// An attack on a network at a batch: the step and the stream's base are part of the address.
@@ -62,7 +61,9 @@ struct Case {
 }
 
 fn channels() -> Vec<Channel> {
-    [(0.8, 0.6), (1.0, 2e-3), (1e-3, 1.0), (1.0, 40.0)].map(|(a, s)| Channel::new(a, s).unwrap()).to_vec()
+    [(0.8, 0.6), (1.0, 2e-3), (1e-3, 1.0), (1.0, 40.0)]
+        .map(|(a, s)| Channel::new(a, s).unwrap())
+        .to_vec()
 }
 
 /// Radii of which one of five is 0.
@@ -135,8 +136,7 @@ fn perturbation_agrees<T: Real>(case: &Case, drawn: Option<Shape>, how: How) -> 
     let deltas = network.room_for_deltas::<T>(&mut arrays);
     let radius = arrays.holding("radius", &radii);
     let there = (there, &record, &deltas[..]);
-    let at =
-        At { batch, network: &network, x, clean: &clean, there, radius, stream: case.stream };
+    let at = At { batch, network: &network, x, clean: &clean, there, radius, stream: case.stream };
     let mut launches = Vec::new();
     let address = Address { seed: case.seed, stream: case.stream + case.step, first_row: 0 };
     if let Some(shape) = drawn {
@@ -202,7 +202,15 @@ fn settings() -> impl Strategy<Value = Settings> {
 fn attacks() -> impl Strategy<Value = Case> {
     let size = prop_oneof![4 => Just(1.0f64), 1 => Just(1e-6), 1 => Just(1e-30)];
     let stream = prop::sample::select(vec![0u64, 5 << 56, 3 << 50]);
-    (architectures(1usize..9, 1..20), 1usize..40, 0u64..1000, stream, any::<u64>(), settings(), size)
+    (
+        architectures(1usize..9, 1..20),
+        1usize..40,
+        0u64..1000,
+        stream,
+        any::<u64>(),
+        settings(),
+        size,
+    )
         .prop_map(|(architecture, rows, step, stream, seed, settings, size)| Case {
             architecture,
             rows,
@@ -277,9 +285,19 @@ fn projections_agree<T: Real>(norm: Norm, d: usize, seed: u64, how: How) -> Resu
     difference("projection", &memory.bits::<T>(omega), &expected)
 }
 
-/// A run's text, and how many steps of it are taken.
+/// A law of diagonal covariances, which no toy law has, one deviation 0.
+const DIAGONAL: &str = "diagonal";
+
 fn plan(text: &str) -> Plan {
-    Plan::new(&Config::parse(text).expect(text)).expect(text)
+    let mut config = Config::parse(text).expect(text);
+    if config.data.law.as_deref() == Some(DIAGONAL) {
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels_diagonal.json");
+        let law = "{\"weights\": [0.3, 0.7], \"means\": [[1, 2, 0], [-1, 0.5, 3]], \
+                   \"covariance\": {\"kind\": \"diagonal\", \"values\": [[1, 0.2, 0], [0.5, 2, 0.3]]}}";
+        std::fs::write(&path, law).expect("a law");
+        (config.data.law, config.data.mixture) = (None, Some(path.display().to_string()));
+    }
+    Plan::new(&config).expect(text)
 }
 
 /// Steps of a plan: losses, norm, gradient and everything that is kept.
@@ -318,7 +336,7 @@ fn steps_agree<T: Real>(text: &str, steps: u64, how: How) -> Result<(), String> 
 fn configurations() -> impl Strategy<Value = String> {
     let one_of = |names: &[&'static str]| prop::sample::select(names.to_vec());
     let data = (
-        one_of(&["ring", "three-gaussians", "oblique-plane", "checkerboard"]),
+        one_of(&["ring", "two-modes", "oblique-plane", "training-set", DIAGONAL]),
         prop_oneof![Just(0usize), Just(37)],
     );
     let model = (
@@ -343,7 +361,8 @@ fn configurations() -> impl Strategy<Value = String> {
         1usize..3,
         1usize..3,
     );
-    let optimizer = (one_of(&["0.0", "0.01", "1.0"]), one_of(&["0.0", "0.1"]), one_of(&["0.0", "0.9"]));
+    let optimizer =
+        (one_of(&["0.0", "0.01", "1.0"]), one_of(&["0.0", "0.1"]), one_of(&["0.0", "0.9"]));
     let batch = prop_oneof![Just(1usize), Just(64), 2usize..63, 65usize..140];
     (data, model, objective, perturbation, optimizer, batch, any::<u32>()).prop_map(
         |((law, samples), (width, layers, activation, head), o, p, (clip, decay, average), batch, seed)| {
@@ -397,5 +416,200 @@ proptest! {
         for verdict in [steps_agree::<f32>(&text, 2, how), steps_agree::<f64>(&text, 2, how)] {
             prop_assert!(verdict.is_ok(), "{verdict:?}\n{text}");
         }
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_a_fault_and_changes_nothing() {
+    let text =
+        "seed = 3\nsteps = 4\nbatch = 70\n[data]\nlaw = \"ring\"\n[model]\nwidth = 9\nlayers = 2\n";
+    let plan = plan(text);
+    let model: Mlp<f32> = plan.start(&plan.spec().unwrap()).unwrap();
+    let state = State::new(model.parameters());
+    let of = Step::new(&plan, &model, &state).unwrap();
+    let how = right(0, Watch::Nothing);
+    // A weight of the last layer so large that predictions overflow, and one whose gradient has no finite square but in f64.
+    let mut theta = model.parameters().to_vec();
+    let last = theta.len() - 1;
+    theta[last] = f32::MAX;
+    let mut memory = Memory::new(&of.arrays);
+    memory.set(of.parameters, &theta);
+    memory.run::<f32>(of.launches(0), how).unwrap();
+    assert_eq!(memory.words(of.fault), [1]);
+    difference("parameters", &memory.bits::<f32>(of.parameters), &theta).unwrap();
+    difference("average", &memory.bits::<f32>(of.average), &state.average).unwrap();
+    assert_eq!(memory.counts(of.clock), [0, 0]);
+}
+
+#[test]
+fn a_plan_that_no_kernel_computes_is_refused() {
+    let plan = plan("[data]\nlaw = \"ring\"\n[objective]\ntarget = \"exact\"\n");
+    let model: Mlp<f32> = plan.start(&plan.spec().unwrap()).unwrap();
+    let error = Step::new(&plan, &model, &State::new(model.parameters())).expect_err("a refusal");
+    assert!(error.to_string().contains("exact"), "{error}");
+}
+
+/// A step that uses everything a mistake can be planted in.
+const FULL: &str = "seed = 9\nsteps = 5\nbatch = 140\n[data]\nlaw = \"oblique-plane\"\n[channel]\nlevels = 30\n\
+    [model]\nwidth = 21\nlayers = 2\nwaves = 2\nhead = \"edm\"\n[objective]\nparametrisation = \"velocity\"\n\
+    weighting = \"edm\"\nconstraint = \"equivariance\"\nunits = \"input\"\n[perturbation]\nkind = \"pgd\"\nsteps = 2\n\
+    restarts = 2\nnorm = \"l2\"\ninner = \"residual\"\nalpha = 0.7\n[optimizer]\nclip = 0.02\nweight_decay = 0.1\n\
+    average = 0.9\nwarmup = 2\n";
+/// The same on a training set, with the box and FGSM.
+const SET: &str = "seed = 9\nsteps = 5\nbatch = 70\n[data]\nlaw = \"ring\"\nsamples = 37\n[channel]\nlevels = 30\n\
+    [model]\nwidth = 9\nlayers = 1\nwaves = 2\n[objective]\nconstraint = \"equivariance\"\nstop_gradient = true\n\
+    [perturbation]\nkind = \"fgsm\"\ninner = \"residual\"\n";
+
+/// Whether some order of threads shows that a changed kernel is wrong, in `check`.
+fn caught(
+    (part, from, to): (Part, &'static str, &'static str),
+    check: &dyn Fn(How) -> Result<(), String>,
+) -> bool {
+    SCHEDULES.iter().any(|&schedule| {
+        check(How { schedule, watch: Watch::Nothing, mistake: Some((part, from, to)) }).is_err()
+    })
+}
+
+#[test]
+fn mistakes_in_a_step_are_caught() {
+    let full = |how| steps_agree::<f32>(FULL, 2, how);
+    let set = |how| steps_agree::<f32>(SET, 2, how);
+    let two = |how| steps_agree::<f32>(&DIAGONAL_STEP.replace("LAW", DIAGONAL), 1, how);
+    for check in [&full as &dyn Fn(How) -> Result<(), String>, &set, &two] {
+        // What is caught must be the mistake: the text as it is passes.
+        check(right(0, Watch::Sanitizers)).unwrap();
+    }
+    use Part::{Attack, Draw, Objective, Optimizer, Rows};
+    let in_full: [(Part, &'static str, &'static str); 26] = [
+        // Random numbers: a step that is not counted, the wrong element, a counter off by one, the words exchanged.
+        (Draw, "base + factor * clock[0], call", "base + clock[0], call"),
+        (Draw, "clock[0], call, words", "clock[0], call + 1, words"),
+        (Draw, "normal ? normals_of", "normal ? normals_of"),
+        (Rows, "philox(seed, base + clock[0], row, words)", "philox(seed, base, row, words)"),
+        (
+            Rows,
+            "(count_t)words[0] | (count_t)words[1] << 32",
+            "(count_t)words[1] | (count_t)words[0] << 32",
+        ),
+        // The law: its eigenvectors transposed, a contraction, the mean added first.
+        (
+            Rows,
+            "vectors + ((count_t)k * d + i) * d, *of",
+            "vectors + ((count_t)k * d + i) * d, *of",
+        ),
+        (
+            Rows,
+            "moved = fused(line[j], of[j] * z[j], moved)",
+            "moved = fused(line[j] * of[j], z[j], moved)",
+        ),
+        (Rows, "real moved = 0;", "real moved = mu[i];"),
+        (Rows, "LEVEL_RADIUS] + offset * uniforms[row]", "LEVEL_RADIUS] + offset * uniforms[0]"),
+        // Losses: a contraction each, a residual's sign, the share on the wrong side, blocks of another size.
+        (
+            Objective,
+            "x[at] = of[LEVEL_A] * clean[at] + of[LEVEL_S] * noise[at]",
+            "x[at] = fused(of[LEVEL_A], clean[at], of[LEVEL_S] * noise[at])",
+        ),
+        (
+            Objective,
+            "fused(numbers[(count_t)level[at / d] * LEVEL_NUMBERS + LEVEL_SCALE], omega[at], x[at])",
+            "x[at] + numbers[(count_t)level[at / d] * LEVEL_NUMBERS + LEVEL_SCALE] * omega[at] * (real)1.0000001",
+        ),
+        (
+            Objective,
+            "const real r = of[LEVEL_ALPHA] * e + of[LEVEL_BETA] * d;",
+            "const real r = fused(of[LEVEL_ALPHA], e, of[LEVEL_BETA] * d);",
+        ),
+        (Objective, "clean[at] + -v", "clean[at] + v"),
+        (Objective, "there[at] = share * v", "there[at] = v"),
+        (
+            Objective,
+            "- of[LEVEL_EXPECTED_DENOISED] * omega[at]",
+            "+ of[LEVEL_EXPECTED_DENOISED] * omega[at]",
+        ),
+        (Objective, "row < first + BLOCK_ROWS", "row < first + BLOCK_ROWS - 1"),
+        // The attack: the largest value not kept, one kept that is not larger, R without its direct part, a step without the radius.
+        (Attack, "values[row] > best_values[row]", "values[row] < best_values[row]"),
+        (Attack, "moved - omega[at]", "moved"),
+        (Attack, "g[i] = g[i] - direct[row * d + i]", "g[i] = g[i] + direct[row * d + i]"),
+        (Attack, "relative ? alpha * (real)radius[row] : alpha", "alpha"),
+        (
+            Attack,
+            "if (norm == L2) shrink(row, d, (real)radius, row)",
+            "if (norm == L2) row[0] = row[0]",
+        ),
+        // The optimiser: a bias correction off by one, a missing barrier, lanes in another order, the average before the step.
+        (Optimizer, "steps + clock[1] * STEP_NUMBERS", "steps + (clock[1] + 1) * STEP_NUMBERS"),
+        (
+            Optimizer,
+            "  lanes[threadIdx.x] = sum;\n  __syncthreads();",
+            "  lanes[threadIdx.x] = sum;",
+        ),
+        (Optimizer, "((l[0] + l[4]) + (l[2] + l[6]))", "((l[0] + l[2]) + (l[4] + l[6]))"),
+        (Optimizer, "moved - average[i]", "theta[i] - g"),
+        (Optimizer, "clip / length : 1.0", "clip : 1.0"),
+    ];
+    for mistake in in_full.iter().filter(|(_, from, to)| from != to) {
+        assert!(caught(*mistake, &full), "{}", mistake.2);
+    }
+    for mistake in [
+        (Rows, "points[(count_t)index[at / d] * d + at % d]", "points[(count_t)index[at / d] * d]"),
+        (Objective, "stop ? clean[at] : clean[at] + -v", "clean[at] + -v"),
+        (Attack, "r * ((u + u) - (scalar)1)", "r * (u - (scalar)0.5) * (scalar)2"),
+        (Attack, "residual == 2 ? wide", "residual == 3 ? wide"),
+    ] {
+        let seen = caught(mistake, &set);
+        // Exact, or of no consequence where no value is kept: two that must pass, so that a failure means something.
+        let harmless = mistake.2.contains("0.5") || mistake.2.contains("== 3");
+        assert!(seen != harmless, "{}", mistake.2);
+    }
+    let at_diagonal =
+        (Rows, "form == 0 ? k : (count_t)k * d + i", "form == 1 ? k : (count_t)k * d + i");
+    assert!(caught(at_diagonal, &two), "the deviations of another component");
+    let at_components =
+        (Rows, "cumulative[middle] <= uniforms[row]", "cumulative[middle] >= uniforms[row]");
+    assert!(caught(at_components, &two), "the other component");
+}
+
+/// A step on a law of two components with diagonal covariances.
+const DIAGONAL_STEP: &str =
+    "seed = 4\nsteps = 2\nbatch = 20\n[data]\nlaw = \"LAW\"\n[model]\nwidth = 5\nlayers = 1\n";
+
+#[test]
+fn mistakes_in_projections_are_caught() {
+    let rows = |norm: Norm| {
+        move |how: How| {
+            (1..9).try_for_each(|d| projections_agree::<f32>(norm, d, 7, how))?;
+            projections_agree::<f64>(norm, 5, 8, how)
+        }
+    };
+    let (l2, l1) = (rows(Norm::L2), rows(Norm::L1));
+    l2(right(0, Watch::Sanitizers)).unwrap();
+    l1(right(0, Watch::Sanitizers)).unwrap();
+    let in_l2 = [
+        // The border decided by the filter's sum alone, a square's carry lost, words compared from below.
+        ("if (sum >= bound * ((real)1 + margin)) return false;\n  }", "return sum <= bound;\n  }"),
+        ("(cross >> 31) + (sum < bottom)", "(cross >> 31)"),
+        ("for (int k = EXACT_WORDS - 1; k >= 0; --k)", "for (int k = 0; k < EXACT_WORDS; ++k)"),
+        // The length's errors left out, its margin, the factor's; small entries by the quick way; the floor by rounding.
+        ("rest = rest + (lost + error)", "rest = 0"),
+        ("(real)16 * terms * terms", "(real)16 * terms"),
+        ("((real)1 - (real)2 * SCALAR_ROUNDOFF)", "(real)1"),
+        ("ratio * part < limit", "ratio * part < 0"),
+        ("(scalar)(floor(x / spacing) * spacing)", "(scalar)x"),
+        ("entries < 2", "entries < 1"),
+    ];
+    for (from, to) in in_l2 {
+        assert!(caught((Part::Attack, from, to), &l2), "{to}");
+    }
+    let in_l1 = [
+        ("(count == 1 || wide_minus(mean, tau).hi < 0)", "(count == 1)"),
+        ("tau = wide_minus(tau, {tau.hi * margin, 0});", ""),
+        ("rest = wide_tail(left) < 0 ? next_down(left.hi) : left.hi", "rest = left.hi"),
+        ("else if (!before(next, next_tail, gap, tail)) ++equal;", ""),
+        ("return wide_fast_sum(v.hi, t.lo + v.lo)", "return v"),
+    ];
+    for (from, to) in in_l1 {
+        assert!(caught((Part::Attack, from, to), &l1), "{to}");
     }
 }
