@@ -233,7 +233,7 @@ fn hard_rows<T: Real>(norm: Norm, d: usize, seed: u64) -> (Vec<T>, Vec<T>) {
     let (mut rows, mut radii) = (Vec::new(), Vec::new());
     for (k, (z, u)) in normals.chunks_exact(d).zip(&uniforms).enumerate() {
         // An exponent anywhere in the range of the format, or near 1.
-        let size = if k % 3 == 0 { ((tiny + 40.0) * u).exp2() } else { 1.0 };
+        let size = if k % 3 == 0 { ((tiny + 8.0) * u).exp2() } else { 1.0 };
         let radius = if k % 7 == 6 { 0.0 } else { size * [1.0, 3.0, 1e-3][k % 3] };
         let mut row: Vec<T> = z.iter().map(|z| T::from_f64(size * z)).collect();
         if k % 5 == 1 {
@@ -249,6 +249,11 @@ fn hard_rows<T: Real>(norm: Norm, d: usize, seed: u64) -> (Vec<T>, Vec<T>) {
         if k % 11 == 5 {
             // Equal entries: equal gaps.
             row.iter_mut().for_each(|x| *x = T::from_f64(size));
+        }
+        if k % 13 == 7 && d > 1 && radius > T::ZERO {
+            // Beyond the border by less than any sum in f64 shows.
+            row.fill(T::ZERO);
+            (row[0], row[d - 1]) = (radius, T::from_f64(radius.to_f64() * 2f64.powi(-60)));
         }
         rows.extend(row);
         radii.push(radius);
@@ -301,16 +306,16 @@ fn plan(text: &str) -> Plan {
 }
 
 /// Steps of a plan: losses, norm, gradient and everything that is kept.
-fn steps_agree<T: Real>(text: &str, steps: u64, how: How) -> Result<(), String> {
+fn steps_agree<T: Real>(text: &str, from: u64, steps: u64, how: How) -> Result<(), String> {
     let plan = plan(text);
     let mut model: Mlp<T> = plan.start(&plan.spec().unwrap()).unwrap();
     let table = Table::new(&plan, &model).unwrap();
-    let mut state = State::new(model.parameters());
+    let mut state = State { step: from, ..State::new(model.parameters()) };
     let mut theta = model.parameters().to_vec();
     let mut room = Workspace::new(theta.len(), plan.config.batch);
     let of = Step::new(&plan, &model, &state).unwrap();
     let mut memory = Memory::new(&of.arrays);
-    for step in 0..steps {
+    for step in from..from + steps {
         let losses = gradient(&plan, &model, &table, step, &mut room).map_err(|e| e.to_string())?;
         let norm = state
             .advance(&plan.optimizer, plan.config.steps, &mut theta, room.gradient())
@@ -325,7 +330,7 @@ fn steps_agree<T: Real>(text: &str, steps: u64, how: How) -> Result<(), String> 
         difference("first moments", &memory.bits::<T>(of.first), &state.first)?;
         difference("second moments", &memory.bits::<T>(of.second), &state.second)?;
         difference("average", &memory.bits::<T>(of.average), &state.average)?;
-        if memory.counts(of.clock) != [step + 1, step + 1] || memory.words(of.fault) != [0] {
+        if memory.counts(of.clock) != [step + 1, step + 1 - from] || memory.words(of.fault) != [0] {
             return Err("the clock".into());
         }
     }
@@ -413,7 +418,7 @@ proptest! {
 
     #[test]
     fn whole_steps_agree(text in configurations(), how in hows()) {
-        for verdict in [steps_agree::<f32>(&text, 2, how), steps_agree::<f64>(&text, 2, how)] {
+        for verdict in [steps_agree::<f32>(&text, 0, 2, how), steps_agree::<f64>(&text, 0, 2, how)] {
             prop_assert!(verdict.is_ok(), "{verdict:?}\n{text}");
         }
     }
@@ -450,9 +455,9 @@ fn a_plan_that_no_kernel_computes_is_refused() {
 }
 
 /// A step that uses everything a mistake can be planted in.
-const FULL: &str = "seed = 9\nsteps = 5\nbatch = 140\n[data]\nlaw = \"oblique-plane\"\n[channel]\nlevels = 30\n\
+const FULL: &str = "seed = 9\nsteps = 5\nbatch = 70\n[data]\nlaw = \"three-gaussians\"\n[channel]\nlevels = 30\n\
     [model]\nwidth = 21\nlayers = 2\nwaves = 2\nhead = \"edm\"\n[objective]\nparametrisation = \"velocity\"\n\
-    weighting = \"edm\"\nconstraint = \"equivariance\"\nunits = \"input\"\n[perturbation]\nkind = \"pgd\"\nsteps = 2\n\
+    weighting = \"edm\"\nconstraint = \"equivariance\"\nunits = \"input\"\n[perturbation]\nkind = \"pgd\"\nsteps = 1\n\
     restarts = 2\nnorm = \"l2\"\ninner = \"residual\"\nalpha = 0.7\n[optimizer]\nclip = 0.02\nweight_decay = 0.1\n\
     average = 0.9\nwarmup = 2\n";
 /// The same on a training set, with the box and FGSM.
@@ -472,9 +477,15 @@ fn caught(
 
 #[test]
 fn mistakes_in_a_step_are_caught() {
-    let full = |how| steps_agree::<f32>(FULL, 2, how);
-    let set = |how| steps_agree::<f32>(SET, 2, how);
-    let two = |how| steps_agree::<f32>(&DIAGONAL_STEP.replace("LAW", DIAGONAL), 1, how);
+    // f64 too: what the last rounding to f32 hides.
+    // Not the first step, so that a clock that is not read shows.
+    let both = |text: &str, how| {
+        steps_agree::<f32>(text, 3, 1, how)?;
+        steps_agree::<f64>(text, 3, 1, how)
+    };
+    let full = |how| both(FULL, how);
+    let set = |how| both(SET, how);
+    let two = |how| both(&DIAGONAL_STEP.replace("LAW", DIAGONAL), how);
     for check in [&full as &dyn Fn(How) -> Result<(), String>, &set, &two] {
         // What is caught must be the mistake: the text as it is passes.
         check(right(0, Watch::Sanitizers)).unwrap();
@@ -484,7 +495,7 @@ fn mistakes_in_a_step_are_caught() {
         // Random numbers: a step that is not counted, the wrong element, a counter off by one, the words exchanged.
         (Draw, "base + factor * clock[0], call", "base + clock[0], call"),
         (Draw, "clock[0], call, words", "clock[0], call + 1, words"),
-        (Draw, "normal ? normals_of", "normal ? normals_of"),
+        (Draw, "if (normal) normals_of", "if (!normal) normals_of"),
         (Rows, "philox(seed, base + clock[0], row, words)", "philox(seed, base, row, words)"),
         (
             Rows,
@@ -494,8 +505,8 @@ fn mistakes_in_a_step_are_caught() {
         // The law: its eigenvectors transposed, a contraction, the mean added first.
         (
             Rows,
-            "vectors + ((count_t)k * d + i) * d, *of",
-            "vectors + ((count_t)k * d + i) * d, *of",
+            "moved = fused(line[j], of[j]",
+            "moved = fused(vectors[((count_t)k * d + j) * d + i], of[j]",
         ),
         (
             Rows,
@@ -549,9 +560,8 @@ fn mistakes_in_a_step_are_caught() {
         (Optimizer, "moved - average[i]", "theta[i] - g"),
         (Optimizer, "clip / length : 1.0", "clip : 1.0"),
     ];
-    for mistake in in_full.iter().filter(|(_, from, to)| from != to) {
-        assert!(caught(*mistake, &full), "{}", mistake.2);
-    }
+    let missed: Vec<_> = in_full.into_iter().filter(|mistake| !caught(*mistake, &full)).collect();
+    assert!(missed.is_empty(), "{missed:?}");
     for mistake in [
         (Rows, "points[(count_t)index[at / d] * d + at % d]", "points[(count_t)index[at / d] * d]"),
         (Objective, "stop ? clean[at] : clean[at] + -v", "clean[at] + -v"),
@@ -573,7 +583,7 @@ fn mistakes_in_a_step_are_caught() {
 
 /// A step on a law of two components with diagonal covariances.
 const DIAGONAL_STEP: &str =
-    "seed = 4\nsteps = 2\nbatch = 20\n[data]\nlaw = \"LAW\"\n[model]\nwidth = 5\nlayers = 1\n";
+    "seed = 4\nsteps = 5\nbatch = 20\n[data]\nlaw = \"LAW\"\n[model]\nwidth = 5\nlayers = 1\n";
 
 #[test]
 fn mistakes_in_projections_are_caught() {
@@ -591,25 +601,23 @@ fn mistakes_in_projections_are_caught() {
         ("if (sum >= bound * ((real)1 + margin)) return false;\n  }", "return sum <= bound;\n  }"),
         ("(cross >> 31) + (sum < bottom)", "(cross >> 31)"),
         ("for (int k = EXACT_WORDS - 1; k >= 0; --k)", "for (int k = 0; k < EXACT_WORDS; ++k)"),
-        // The length's errors left out, its margin, the factor's; small entries by the quick way; the floor by rounding.
+        // The length's errors left out, its margin, the factor's; small entries by the quick way.
         ("rest = rest + (lost + error)", "rest = 0"),
         ("(real)16 * terms * terms", "(real)16 * terms"),
         ("((real)1 - (real)2 * SCALAR_ROUNDOFF)", "(real)1"),
         ("ratio * part < limit", "ratio * part < 0"),
-        ("(scalar)(floor(x / spacing) * spacing)", "(scalar)x"),
         ("entries < 2", "entries < 1"),
     ];
-    for (from, to) in in_l2 {
-        assert!(caught((Part::Attack, from, to), &l2), "{to}");
-    }
+    let missed = |(from, to): &(_, _), check| !caught((Part::Attack, *from, *to), check);
+    let of_l2: Vec<_> = in_l2.into_iter().filter(|m| missed(m, &l2)).collect();
     let in_l1 = [
         ("(count == 1 || wide_minus(mean, tau).hi < 0)", "(count == 1)"),
         ("tau = wide_minus(tau, {tau.hi * margin, 0});", ""),
         ("rest = wide_tail(left) < 0 ? next_down(left.hi) : left.hi", "rest = left.hi"),
         ("else if (!before(next, next_tail, gap, tail)) ++equal;", ""),
-        ("return wide_fast_sum(v.hi, t.lo + v.lo)", "return v"),
+        ("return wide_fast_sum(v.hi, t.lo + v.lo)", "return {v.hi, 0}"),
+        ("(scalar)(floor(x / spacing) * spacing)", "(scalar)x"),
     ];
-    for (from, to) in in_l1 {
-        assert!(caught((Part::Attack, from, to), &l1), "{to}");
-    }
+    let of_l1: Vec<_> = in_l1.into_iter().filter(|m| missed(m, &l1)).collect();
+    assert!(of_l2.is_empty() && of_l1.is_empty(), "{of_l2:?} {of_l1:?}");
 }

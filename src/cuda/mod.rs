@@ -1,11 +1,12 @@
 //! Kernels that compute on a GPU what floors 1 to 5 define, in the canonical arithmetic: the same bits.
 //!
 //! What is here is what can be checked on a machine with no GPU: the sources (`kernels/*.cu`), what is put before them
-//! ([`source`]), and a law's tables as the kernels read them ([`Tables`]). `tests/kernels.rs` runs the kernels on the CPU, block by
-//! block, under several schedules and sanitizers, and compares every bit with the Rust path; `make kernels` compiles them for three
+//! ([`source`]), a law's tables as the kernels read them ([`Tables`]), and a training step as a list of launches ([`Step`]).
+//! `tests/kernels*.rs` run the kernels on the CPU, block by
+//! block, under several schedules and sanitizers, and compare every bit with the Rust path; `make kernels` compiles them for three
 //! generations of GPU. No launch code exists yet: `docs/gpu.md` says what has and has not run.
 //!
-//! Beside the floors. Uses `arith`, `law`. Spec: N3.
+//! Beside the floors. Uses `arith`, `attack`, `channel`, `denoiser`, `law`, `objective`, `train`, `tweedie`. Spec: E1, T4, N3.
 
 mod launch_list;
 mod levels;
