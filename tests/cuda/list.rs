@@ -1,5 +1,8 @@
 //! Lists of launches run on the CPU, one after the other, as `tweedie::cuda` describes them; and mistakes planted in them.
 
+#![allow(dead_code)]
+
+use proptest::prelude::*;
 use tweedie::arith::Real;
 use tweedie::cuda::{self, Array, Arrays, Kernel, Part};
 
@@ -115,4 +118,28 @@ pub fn difference<T: Real>(what: &str, found: &[u64], expected: &[T]) -> Result<
             Err(format!("{what} {}[{at}]: {f:#x} for {e} ({:#x})", T::NAME, e.bits()))
         }
     }
+}
+
+/// In order, in reverse, and two at random.
+const SCHEDULES: [u32; 4] = [0, 1, 2, 77];
+
+/// The kernels as they are.
+pub fn right(schedule: u32, watch: Watch) -> How {
+    How { schedule, watch, mistake: None }
+}
+
+pub fn hows() -> impl Strategy<Value = How> {
+    let watch = prop_oneof![3 => Just(Watch::Nothing), 1 => Just(Watch::Sanitizers)];
+    (prop::sample::select(&SCHEDULES[..]), watch)
+        .prop_map(|(schedule, watch)| right(schedule, watch))
+}
+
+/// Whether some order of threads shows that a changed kernel is wrong, in `check`.
+pub fn caught(
+    (part, from, to): (Part, &'static str, &'static str),
+    check: &dyn Fn(How) -> Result<(), String>,
+) -> bool {
+    SCHEDULES.iter().any(|&schedule| {
+        check(How { schedule, watch: Watch::Nothing, mistake: Some((part, from, to)) }).is_err()
+    })
 }
