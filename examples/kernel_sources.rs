@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use tweedie::arith::Real;
-use tweedie::cuda::{Kernel, Kind, source};
+use tweedie::cuda::{Kernel, Kind, Part, source};
 
 const KINDS: [Kind; 3] = [Kind::Isotropic, Kind::Diagonal, Kind::Full];
 
@@ -31,6 +31,9 @@ fn write<T: Real>(folder: &Path) -> std::io::Result<()> {
             let kind = format!("{kind:?}").to_lowercase();
             put(format!("{}_{kind}_{dimension}", kernel.name()), kernel)?;
         }
+    }
+    for part in Part::ALL {
+        put(part.name().to_string(), Kernel::Training(part))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::part::Part;
 use super::tables::{Kind, SHARED_LIMIT};
 use crate::arith::{Real, named_coefficients};
 use crate::law::{COMPONENT_BLOCK, Noised};
@@ -53,6 +54,8 @@ pub enum Kernel {
         /// The kind of covariance.
         kind: Kind,
     },
+    /// A file of a training step.
+    Training(Part),
 }
 
 impl Kernel {
@@ -65,6 +68,7 @@ impl Kernel {
             Kernel::Spread { .. } => "spread",
             Kernel::Covariance { .. } => "covariance",
             Kernel::Sampler { .. } => "sampler",
+            Kernel::Training(part) => part.name(),
         }
     }
 
@@ -72,7 +76,7 @@ impl Kernel {
     pub fn workspace_numbers<T: Real>(self) -> usize {
         let spilled = |rows: usize| if self.in_registers::<T>() { 0 } else { rows };
         match self {
-            Kernel::Functions | Kernel::Random => 0,
+            Kernel::Functions | Kernel::Random | Kernel::Training(_) => 0,
             Kernel::Mixture { dimension, .. } => spilled(7 * dimension),
             Kernel::Spread { dimension, .. } => spilled(5 * dimension),
             // The matrix has seven rows and its triangle, the product nine rows.
@@ -87,7 +91,7 @@ impl Kernel {
     /// `Kernel::Spread` what either of its kernels needs at most.
     pub fn shared_bytes<T: Real>(self) -> usize {
         match self {
-            Kernel::Functions | Kernel::Random => 0,
+            Kernel::Functions | Kernel::Random | Kernel::Training(_) => 0,
             Kernel::Spread { dimension, .. } => {
                 let whitened = if self.whitened_in_shared::<T>() { dimension } else { 0 };
                 COMPONENT_BLOCK * (2 + whitened).max(3) * size_of::<T>()
@@ -108,7 +112,7 @@ impl Kernel {
     /// The dimension and the kind of covariance that the kernel is compiled for; none for those of no law.
     pub fn law(self) -> Option<(usize, Kind)> {
         match self {
-            Kernel::Functions | Kernel::Random => None,
+            Kernel::Functions | Kernel::Random | Kernel::Training(_) => None,
             Kernel::Mixture { dimension, kind }
             | Kernel::Spread { dimension, kind }
             | Kernel::Covariance { dimension, kind }
@@ -143,6 +147,7 @@ impl Kernel {
                 ]
             }
             Kernel::Sampler { .. } => vec![MIXTURE, include_str!("kernels/sampler.cu")],
+            Kernel::Training(part) => vec![part.text()],
         }
     }
 }
@@ -151,36 +156,55 @@ impl Kernel {
 ///
 /// The same text is host C++ behind `tests/cuda/device.h`, which defines HOST.
 pub fn source<T: Real>(kernel: Kernel) -> String {
-    let mut text = String::new();
-    let mut define = |name: &str, value: &str| {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "#define {name} {value}");
+    let (mut text, own) = match kernel {
+        Kernel::Training(part) if part.is_wide() => (constants::<f64>(), part.constants::<T>()),
+        Kernel::Training(part) => (constants::<T>(), part.constants::<T>()),
+        _ => (constants::<T>(), String::new()),
     };
-    define("REAL_BITS", if T::NAME == "f32" { "32" } else { "64" });
-    let number = |x: T| format!("((real){})", hexadecimal(x.to_f64(), T::NAME == "f32"));
-    for (name, values) in named_coefficients::<T>() {
-        let list: Vec<String> = values.iter().map(|&x| number(x)).collect();
-        match list.as_slice() {
-            [single] => define(name, single),
-            all => define(name, &format!("{{{}}}", all.join(", "))),
-        }
-    }
-    define("SQRT_HALF", &number(T::from_f64(std::f64::consts::FRAC_1_SQRT_2)));
-    define("UNIT_ROUNDOFF", &number(T::from_f64(T::UNIT_ROUNDOFF)));
-    define("LARGEST", &number(T::MAX));
     if let Some((dimension, kind)) = kernel.law() {
+        let mut define = |name: &str, value: &str| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "#define {name} {value}");
+        };
         let flag = |yes| if yes { "1" } else { "0" };
         define("DIMENSION", &dimension.to_string());
         define("IN_REGISTERS", flag(kernel.in_registers::<T>()));
         define("FORM", &kind.form().to_string());
         define("STAGED", flag(kind.shared_bytes::<T>(dimension) > 0));
         define("SPREAD_SHARED", flag(kernel.whitened_in_shared::<T>()));
-        define("LARGEST_DEVIATION", &number(Noised::<T>::largest_deviation()));
+        define("LARGEST_DEVIATION", &constant(Noised::<T>::largest_deviation()));
     }
     text.push_str(DEVICE);
     text.push_str(CANONICAL);
+    text.push_str(&own);
     text.extend(kernel.texts());
     text
+}
+
+/// The constants of the canonical functions in a format.
+fn constants<T: Real>() -> String {
+    let mut text = String::new();
+    let mut define = |name: &str, value: &str| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "#define {name} {value}");
+    };
+    define("REAL_BITS", if T::NAME == "f32" { "32" } else { "64" });
+    for (name, values) in named_coefficients::<T>() {
+        let list: Vec<String> = values.iter().map(|&x| constant(x)).collect();
+        match list.as_slice() {
+            [single] => define(name, single),
+            all => define(name, &format!("{{{}}}", all.join(", "))),
+        }
+    }
+    define("SQRT_HALF", &constant(T::from_f64(std::f64::consts::FRAC_1_SQRT_2)));
+    define("UNIT_ROUNDOFF", &constant(T::from_f64(T::UNIT_ROUNDOFF)));
+    define("LARGEST", &constant(T::MAX));
+    text
+}
+
+/// A number as a constant of its format, exactly.
+fn constant<T: Real>(x: T) -> String {
+    format!("((real){})", hexadecimal(x.to_f64(), T::NAME == "f32"))
 }
 
 /// What only a device's compiler needs; the host's shim has its own.
@@ -193,7 +217,7 @@ type *name = reinterpret_cast<type *>(shared_bytes)
 ";
 
 /// A finite number as a hexadecimal floating constant, exactly.
-fn hexadecimal(x: f64, single: bool) -> String {
+pub(super) fn hexadecimal(x: f64, single: bool) -> String {
     let sign = if x.is_sign_negative() { "-" } else { "" };
     let bits = x.to_bits() & (u64::MAX >> 1);
     let (biased, fraction) = ((bits >> 52) as i64, bits & ((1 << 52) - 1));

@@ -97,17 +97,18 @@ impl Mixture {
     fn sample_components(&self, seed: u64, stream: u64, first: u64, n: usize) -> Vec<usize> {
         let mut uniforms = vec![0.0; n];
         fill_uniform(seed, stream, first, &mut uniforms);
-        let mut cumulative = 0.0;
-        let steps: Vec<f64> = self
-            .weights()
-            .iter()
-            .map(|w| {
-                cumulative += w;
-                cumulative
-            })
-            .collect();
-        let last = self.components() - 1;
+        let (steps, last) = (self.cumulative_weights(), self.components() - 1);
         uniforms.iter().map(|u| steps.partition_point(|step| step <= u).min(last)).collect()
+    }
+
+    /// w_1, w_1 + w_2, …, each one addition from the last.
+    pub(crate) fn cumulative_weights(&self) -> Vec<f64> {
+        let mut cumulative = 0.0;
+        let add = |w: &f64| {
+            cumulative += w;
+            cumulative
+        };
+        self.weights().iter().map(add).collect()
     }
 
     /// Turns standard normals into a point of component k.

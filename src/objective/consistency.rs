@@ -216,11 +216,7 @@ impl Consistency {
         let mut of_noise = Array2::default(omega.dim());
         let mut of_denoised = Array2::default(omega.dim());
         for (n, (&channel, mix)) in channels.iter().zip(&mixes).enumerate() {
-            let [c_noise, c_denoised] = self.constraint.expected(self.units, channel);
-            // Where D̂ does not enter, neither does its share, which a = 0 would make infinite.
-            let c_denoised =
-                if mix.denoised == 0.0 { 0.0 } else { finite_share(channel, c_denoised)? };
-            let (c_noise, c_denoised) = (T::from_f64(c_noise), T::from_f64(c_denoised));
+            let [c_noise, c_denoised] = self.shares(*mix, channel)?.map(T::from_f64);
             for i in 0..columns {
                 let at = [n, i];
                 of_noise[at] = (perturbed.noise[at] - clean.noise[at]) - c_noise * omega[at];
@@ -237,6 +233,17 @@ impl Consistency {
             Cotangent { denoised: minus(&perturbed.denoised), noise: minus(&perturbed.noise) }
         };
         Ok(Consistent { values, perturbed, clean })
+    }
+
+    /// c_ε and c_D; where D̂ does not enter, neither does its share, which a = 0 would make infinite.
+    ///
+    /// Errors: `Error::Domain` where D̂ enters and its share is not finite.
+    pub(crate) fn shares(&self, mix: Mix, channel: Channel) -> Result<[f64; 2]> {
+        let [of_noise, of_denoised] = self.constraint.expected(self.units, channel);
+        if mix.denoised == 0.0 {
+            return Ok([of_noise, 0.0]);
+        }
+        Ok([of_noise, finite_share(channel, of_denoised)?])
     }
 }
 

@@ -34,13 +34,15 @@ use crate::tweedie::Kind;
 /// How P̂ − P is made of the errors in noise and in denoised: α·(ε̂ − ε) + β·(D̂ − x₀). Both terms have the same sign
 /// where both are there, so nothing cancels.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Mix {
-    noise: f64,
-    denoised: f64,
+pub(crate) struct Mix {
+    /// α.
+    pub noise: f64,
+    /// β.
+    pub denoised: f64,
 }
 
 impl Mix {
-    fn of(kind: Kind, channel: Channel) -> Mix {
+    pub fn of(kind: Kind, channel: Channel) -> Mix {
         match kind {
             Kind::Noise => Mix { noise: 1.0, denoised: 0.0 },
             Kind::Denoised => Mix { noise: 0.0, denoised: 1.0 },

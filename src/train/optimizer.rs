@@ -106,6 +106,16 @@ impl Settings {
         Ok(())
     }
 
+    /// 1/(1 − β₁^(k+1)), 1/(1 − β₂^(k+1)) and the learning rate of step k of `steps`, k from 0.
+    pub fn of_step(&self, step: u64, steps: u64) -> [f64; 3] {
+        let count = step + 1;
+        [
+            1.0 / one_less_power(self.beta1, count),
+            1.0 / one_less_power(self.beta2, count),
+            self.rate(step, steps),
+        ]
+    }
+
     /// The learning rate of step k of `steps`, k from 0.
     pub fn rate(&self, step: u64, steps: u64) -> f64 {
         if step < self.warmup {
@@ -170,16 +180,17 @@ impl<T: Real> State<T> {
         }
         let clipped = settings.clip > 0.0 && norm > settings.clip;
         let count = self.step + 1;
+        let [first, second, rate] = settings.of_step(self.step, steps).map(T::from_f64);
         let update = Update {
             shrink: T::from_f64(if clipped { settings.clip / norm } else { 1.0 }),
             beta1: T::from_f64(settings.beta1),
             one_less_beta1: T::from_f64(1.0 - settings.beta1),
             beta2: T::from_f64(settings.beta2),
             one_less_beta2: T::from_f64(1.0 - settings.beta2),
-            first: T::from_f64(1.0 / one_less_power(settings.beta1, count)),
-            second: T::from_f64(1.0 / one_less_power(settings.beta2, count)),
+            first,
+            second,
             epsilon: T::from_f64(settings.epsilon),
-            rate: T::from_f64(settings.rate(self.step, steps)),
+            rate,
             decay: T::from_f64(settings.weight_decay),
             one_less_average: T::from_f64(1.0 - settings.average),
         };

@@ -5,6 +5,7 @@
 #include "device.h"
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <ucontext.h>
 #include <vector>
@@ -20,7 +21,8 @@ constexpr size_t STACK = 256 * 1024;
 enum class State { ready, waiting, done };
 struct Thread {
   ucontext_t context;
-  std::vector<char> stack;
+  // Not filled: a thread touches little of it.
+  std::unique_ptr<char[]> stack;
   State state;
   void *fake = nullptr;
 };
@@ -69,7 +71,7 @@ void resume(unsigned i) {
   current = i;
   threadIdx = {i, 0, 0};
 #if SANITIZED
-  __sanitizer_start_switch_fiber(&scheduler_fake, threads[i].stack.data(), STACK);
+  __sanitizer_start_switch_fiber(&scheduler_fake, threads[i].stack.get(), STACK);
 #endif
   swapcontext(&scheduler, &threads[i].context);
 #if SANITIZED
@@ -78,10 +80,10 @@ void resume(unsigned i) {
 }
 
 void prepare(Thread &t) {
-  t.stack.resize(STACK);
+  if (!t.stack) t.stack.reset(new char[STACK]);
   t.state = State::ready;
   getcontext(&t.context);
-  t.context.uc_stack.ss_sp = t.stack.data();
+  t.context.uc_stack.ss_sp = t.stack.get();
   t.context.uc_stack.ss_size = STACK;
   t.context.uc_link = nullptr;
   makecontext(&t.context, entry, 0);
