@@ -40,6 +40,8 @@ fn seen(machine: &Shim) -> bool {
 
 #[test]
 fn the_suite_sees_planted_mistakes() {
+    // What is seen must be the mistake: without one nothing is.
+    assert!(!seen(&Shim::new()));
     // A kernel whose last thread works too much, one that contracts, and one that draws from the next call.
     for (from, to) in [
         ("const bool active = thread < n;", "const bool active = thread <= n;"),

@@ -312,9 +312,9 @@ fn refusals<M: Machine, T: DeviceReal>(machine: &M) -> Verdict {
     let mut infinite = right.clone();
     infinite[[0, 0]] = T::INFINITY;
     let wrong = [
-        Array2::zeros((0, 2)),
-        Array2::zeros((4, 3)),
-        Array2::zeros((0, 3)),
+        Array2::from_elem((0, 2), T::ZERO),
+        Array2::from_elem((4, 3), T::ZERO),
+        Array2::from_elem((0, 3), T::ZERO),
         broken.clone(),
         infinite,
     ];
@@ -345,7 +345,7 @@ fn refusals<M: Machine, T: DeviceReal>(machine: &M) -> Verdict {
             return Err(format!("{name}: {error:?}"));
         }
     }
-    let three = said(DeviceArray::upload(machine, Array2::zeros((4, 3)).view()))?;
+    let three = said(DeviceArray::upload(machine, Array2::from_elem((4, 3), T::ZERO).view()))?;
     match on.evaluate_resident(&three, &[Quantity::Score], DeviceEvaluation::default()).err() {
         Some(Error::Shape { .. }) => Ok(()),
         other => Err(format!("points of another dimension: {other:?}")),
