@@ -49,7 +49,7 @@ class Carried(unittest.TestCase):
         cls.kept = tempfile.TemporaryDirectory()
         cls.place = pathlib.Path(cls.kept.name)
         with tarfile.open(ARCHIVE) as archive:
-            archive.extractall(cls.place, filter="data")
+            archive.extractall(cls.place)
         cls.folder = cls.place / "tweedie-gpu"
 
     @classmethod

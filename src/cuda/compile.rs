@@ -38,6 +38,8 @@ impl Target {
     }
 }
 
+/// The oldest NVRTC whose functions are called.
+const OLDEST: i32 = 12;
 const INSTALL: &str = "install NVIDIA's NVRTC 12 or 13 (the package cuda-nvrtc, or pip install nvidia-cuda-nvrtc) where LD_LIBRARY_PATH looks";
 
 /// The best of what NVRTC supports for a device of this compute capability: code for its generation, or text for an
@@ -70,6 +72,14 @@ fn supported() -> Result<Vec<u32>> {
     // SAFETY: the call only tries to open the library; its initialisers are NVIDIA's own.
     if !unsafe { sys::is_culib_present() } {
         let reason = "its library was not found".to_string();
+        return Err(Error::Device { what: "NVRTC", reason, remedy: INSTALL });
+    }
+    let (mut major, mut minor) = (0, 0);
+    // SAFETY: every version has this function, and the pointers are to integers of ours.
+    unsafe { sys::nvrtcVersion(&mut major, &mut minor) }.result().map_err(of_nvrtc)?;
+    // An older one may lack a function that is called, and the loader would panic at its first use.
+    if major < OLDEST {
+        let reason = format!("it is {major}.{minor}, and {OLDEST}.0 is needed");
         return Err(Error::Device { what: "NVRTC", reason, remedy: INSTALL });
     }
     let mut count = 0;
@@ -235,7 +245,8 @@ mod tests {
         if !nvrtc() {
             return;
         }
-        let said = translate("int f() { return x; }", "wrong", Target::Code(90), false);
+        let said =
+            translate("__global__ void f() { int y = x; }", "wrong", Target::Code(90), false);
         let said = said.unwrap_err().to_string();
         assert!(said.contains("wrong.cu(1)") && said.contains("\"x\" is undefined"), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
