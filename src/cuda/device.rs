@@ -220,7 +220,10 @@ impl Machine for Device {
     fn upload<T: DeviceReal>(&self, from: &[T], to: &mut CudaSlice<T>) -> Result<()> {
         fits(from.len(), to.len())?;
         let Some(mut part) = to.try_slice_mut(..from.len()) else { return Ok(()) };
-        self.0.stream.memcpy_htod(from, &mut part).map_err(|e| of_driver("a copy to the device", e))
+        let copy = |e| of_driver("a copy to the device", e);
+        self.0.stream.memcpy_htod(from, &mut part).map_err(copy)?;
+        // The host's numbers may change as soon as this returns.
+        self.wait()
     }
 
     fn download<T: DeviceReal>(&self, from: &CudaSlice<T>, to: &mut [T]) -> Result<()> {

@@ -144,7 +144,8 @@ fn functions<M: Machine, T: DeviceReal>(machine: &M) -> Verdict {
         [T::ZERO, T::ONE, T::HALF, T::MAX, T::MIN_POSITIVE, T::INFINITY, T::from_f64(T::TINY)];
     values.extend(edges.into_iter().flat_map(|x| [x, -x]));
     values.push(T::NAN);
-    let all: [(Function, fn(T) -> T); 5] = [
+    type Reference<T> = fn(T) -> T;
+    let all: [(Function, Reference<T>); 5] = [
         (Function::Exp, scalar::exp),
         (Function::Ln, scalar::ln),
         (Function::Sigmoid, scalar::sigmoid),
