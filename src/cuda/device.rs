@@ -90,6 +90,8 @@ impl Device {
         }
         let open = |e| of_driver("the device", e);
         let context = CudaContext::new(ordinal).map_err(open)?;
+        // SAFETY: arrays are used on one stream alone, so no events are needed to order launches, copies and releases.
+        unsafe { context.disable_event_tracking() };
         let (major, minor) = context.compute_capability().map_err(open)?;
         use sys::CUdevice_attribute as Attribute;
         let attribute = |which| context.attribute(which).map(|x| x.max(0) as u64).map_err(open);
