@@ -6,7 +6,7 @@ Python's own library is enough; where PyTorch cannot be imported, or sees no GPU
 sample of a part is taken in turn with the others', so that all meet the same clocks; a figure is the median. Writes report.md and
 report.json.
 
-Exit codes: 0 the suite passes; 1 a check of it fails; 2 the program does not run; 3 no device (the report says why).
+Exit codes: 0 the suite passes; 1 a check of it fails; 2 the program, or a part of it, does not run; 3 no device (the report says why).
 """
 
 import argparse
@@ -24,7 +24,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = 0.1  # seconds that a sample should take
 ROUNDS = 5  # the fewest samples of each
 PASSES, FAILS, BROKEN, NO_DEVICE = 0, 1, 2, 3
-PROGRAM_NO_DEVICE, PROGRAM_NOT_BUILT = 3, 4
 PARTS = ("mixture", "sampler", "adversarial")
 TITLES = {
     "mixture": "log density, score and denoiser of {points} points, K = {components}, d = {dimension}, f32",
@@ -72,37 +71,42 @@ class Program:
             return done.returncode, None, done.stderr.strip() or lines[-1]
 
     def serve(self, part):
-        return Served(subprocess.Popen(
-            [self.path, "bench", part], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment))
+        errors = tempfile.TemporaryFile("w+")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+        return Served(subprocess.Popen([self.path, "bench", part], text=True, env=self.environment, **pipes), errors)
+
+
+class Stopped(Exception):
+    """The program ended before it answered; what it said."""
 
 
 class Served:
     """A part of the program that answers numbers of evaluations by seconds."""
 
-    def __init__(self, child):
-        self.child, self.first = child, self.line(child)
+    def __init__(self, child, errors):
+        self.child, self.errors = child, errors
+        self.built = self.line()["built"]
 
-    @staticmethod
-    def line(child):
-        text = child.stdout.readline()
-        return json.loads(text) if text.strip() else None
-
-    def built(self):
-        return bool(self.first and self.first.get("built"))
+    def line(self):
+        text = self.child.stdout.readline()
+        if text.strip():
+            return json.loads(text)
+        code = self.child.wait()
+        self.errors.seek(0)
+        raise Stopped(f"exit code {code}: {self.errors.read().strip()}")
 
     def seconds(self, count):
-        self.child.stdin.write(f"{count}\n")
-        self.child.stdin.flush()
-        answer = self.line(self.child)
-        if answer is None:
-            raise RuntimeError("the carried program stopped")
-        return answer["seconds"]
+        try:
+            self.child.stdin.write(f"{count}\n")
+            self.child.stdin.flush()
+        except BrokenPipeError:
+            pass  # the next line says why
+        return self.line()["seconds"]
 
-    def finish(self):
-        """Its last words, or None."""
-        out, _ = self.child.communicate()
-        lines = out.strip().splitlines()
-        return json.loads(lines[-1]) if lines else None
+    def difference(self):
+        """The end: how far the results are from the CPU's in f64."""
+        self.child.stdin.close()
+        return self.line()["difference"]
 
 
 def measure(contenders, budget):
@@ -163,21 +167,25 @@ def peers_of(part, problem):
 
 
 def part_report(program, part, problem, text, device, budget):
-    served = program.serve(part)
+    try:
+        served = program.serve(part)
+    except Stopped as error:
+        return {"built": True, "broken": str(error), "times": {}, "failed": {}, "differences": {}}
     contenders, apart, failed = peers_of(part, problem) if problem else ({}, {}, {})
-    if served.built():
-        contenders = {"tweedie": served.seconds, **contenders}
-    found = measure(contenders, budget)
-    last = served.finish()
-    report = {"built": served.built(), "times": found, "failed": failed, "differences": apart}
-    if served.built():
-        apart["tweedie"] = last["difference"]
+    report = {"built": served.built, "times": {}, "failed": failed, "differences": apart}
+    try:
+        found = measure({"tweedie": served.seconds, **contenders} if served.built else contenders, budget)
+        if served.built:
+            apart["tweedie"] = served.difference()
+    except Stopped as error:
+        return {**report, "broken": str(error)}
+    report["times"] = found
     others = {name: found[name]["seconds"] for name in found if name != "tweedie"}
     if others:
         report["best peer"] = min(others, key=others.get)
-    if served.built() and others:
+    if served.built and others:
         report["ratio"] = others[report["best peer"]] / found["tweedie"]["seconds"]
-    if served.built() and part == "mixture":
+    if served.built and part == "mixture":
         report["limit"] = device_limit(device, text, found["tweedie"]["seconds"])
     return report
 
@@ -187,6 +195,8 @@ def part_lines(part, report, text):
     lines = [f"## {TITLES[part].format(**sizes)}", ""]
     if not report["built"]:
         lines += ["tweedie: **not built**: no kernel of this part is in the program.", ""]
+    if "broken" in report:
+        lines += [f"tweedie: **does not run**: {report['broken']}", ""]
     if report["times"]:
         lines += ["| what | median, ms | samples | difference from the CPU in f64 |", "|---|---|---|---|"]
         for name, time in sorted(report["times"].items(), key=lambda item: item[1]["seconds"]):
@@ -270,6 +280,8 @@ def main():
             lines += part_lines(part, report["parts"][part], text)
     write(options.out, report, lines)
     print(f"{options.out / 'report.md'} is written")
+    if any("broken" in part for part in report["parts"].values()):
+        return BROKEN
     return FAILS if suite and not suite["passed"] else PASSES
 
 

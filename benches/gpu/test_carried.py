@@ -33,7 +33,11 @@ elif word == "problem":
     text = {{"points": 1000, "components": 64, "dimension": 2, "levels": [[1, 1]] * 1000, "batch": 1024, "width": 128, "layers": 3}}
     open(sys.argv[2] + "/problem.json", "w").write(json.dumps(text))
 elif sys.argv[2] == "mixture":
+    if {stops!r} == "at once":
+        sys.exit("NVRTC: not found")
     print(json.dumps({{"built": True}}), flush=True)
+    if {stops!r} == "later":
+        sys.exit("a launch: the driver refuses")
     for line in sys.stdin:
         print(json.dumps({{"seconds": 0.001 * int(line)}}), flush=True)
     print(json.dumps({{"difference": 1e-6}}))
@@ -102,9 +106,9 @@ class Carried(unittest.TestCase):
         report = json.loads((self.place / "out/report.json").read_text())
         self.assertEqual((report["parts"], report["suite"]), ({}, None))
 
-    def acted(self, problem):
+    def acted(self, problem, stops=None):
         actor = self.place / "actor"
-        actor.write_text(ACTOR.format(python=sys.executable, problem=problem))
+        actor.write_text(ACTOR.format(python=sys.executable, problem=problem, stops=stops))
         actor.chmod(actor.stat().st_mode | stat.S_IXUSR)
         done = self.script("--program", str(actor), "--budget", "0.01")
         report = json.loads((self.place / "out/report.json").read_text())
@@ -128,6 +132,14 @@ class Carried(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("**FAILS**", text)
         self.assertIn("- two: an entry differs", text)
+
+    def test_a_part_that_breaks_off_gives_no_number(self):
+        for stops, says in (("at once", "NVRTC: not found"), ("later", "the driver refuses")):
+            done, report, text = self.acted(None, stops)
+            self.assertEqual(done.returncode, 2)
+            mixture = report["parts"]["mixture"]
+            self.assertEqual((mixture["times"], "ratio" in mixture, "limit" in mixture), ({}, False, False))
+            self.assertRegex(text, f"does not run.*exit code 1: .*{says}")
 
     def test_a_program_that_does_not_run_is_code_2(self):
         done = self.script("--program", str(self.place / "missing"))
