@@ -1,4 +1,4 @@
-//! What a launch needs of a device: memory, copies and the launch itself. [`super::Device`] is a GPU; the tests have a machine
+//! What a launch needs of a device: memory, copies and the launch itself. `Device` is a GPU; the tests have a machine
 //! that runs the same kernels on the CPU, so that all of the host's work is tested where there is no GPU.
 //!
 //! Uses `arith`, `error`. Spec: N3.
@@ -82,7 +82,7 @@ pub trait Machine: Clone {
     /// Returns when every launch so far is done.
     fn wait(&self) -> Result<()>;
 
-    /// Launches a kernel, compiled at its first use. The arguments are those of `signature`, which [`launch`] has checked.
+    /// Launches a kernel, compiled at its first use. The arguments are those of `signature`, checked before.
     fn launch_checked<T: DeviceReal>(
         &self,
         kernel: Kernel,
