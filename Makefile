@@ -11,9 +11,9 @@ CODE := $(shell git rev-parse HEAD:src HEAD:tests 2>/dev/null | git hash-object 
 export PROPTEST_RNG_SEED ?= $(shell printf '%d' 0x$(or $(CODE),1))
 ROUNDS ?= 20
 
-.PHONY: check format lint test kernels judge examples lapack proofs search tools
+.PHONY: check format lint test kernels gpu carried judge examples lapack proofs search tools
 
-check: format lint test kernels judge examples lapack proofs
+check: format lint test kernels gpu carried judge examples lapack proofs
 
 format:
 	cargo fmt --all --check
@@ -44,6 +44,23 @@ kernels: $(VENV)/compiler
 	$(PYTHON) tests/cuda/compile.py target/kernels $$(echo $(VENV)/lib/python3*/site-packages/nvidia/cu13) target/kernels/report.txt
 	diff docs/kernels.txt target/kernels/report.txt
 
+# The launch code. NVRTC comes from its wheel; a GPU is used where there is one, and TWEEDIE_REQUIRE_GPU=1 demands it.
+gpu: $(VENV)/nvrtc
+	cargo clippy --release --features cuda --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --features cuda
+	LD_LIBRARY_PATH="$$(echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nvidia/cu13/lib):$$LD_LIBRARY_PATH" TWEEDIE_REQUIRE_NVRTC=1 cargo test --release --features cuda --lib cuda
+	cargo test --release --features cuda --test gpu --test cli_device
+
+# Suite and timings in one archive for a machine with a GPU and no Rust (docs/gpu.md), tried here with no device.
+carried:
+	TWEEDIE_COMMIT=$$(git rev-parse HEAD) cargo build --release --features cuda --example carried
+	rm -rf target/carried && mkdir -p target/carried/tweedie-gpu
+	strip -o target/carried/tweedie-gpu/carried target/release/examples/carried
+	cp benches/gpu/run.py benches/gpu/peers.py target/carried/tweedie-gpu
+	objdump -T target/carried/tweedie-gpu/carried | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1 > target/carried/tweedie-gpu/NEEDS
+	tar -C target/carried -czf target/tweedie-gpu.tar.gz tweedie-gpu
+	python3 benches/gpu/test_carried.py target/tweedie-gpu.tar.gz
+
 # Every command of the README, as it stands there.
 examples: $(VENV)/ready
 	cargo build --release
@@ -66,6 +83,10 @@ tools:
 $(VENV)/ready:
 	python3 -m venv $(VENV) || (apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv && python3 -m venv $(VENV))
 	$(VENV)/bin/pip install -q "numpy>=1.26,<3" "mpmath>=1.3,<2"
+	touch $@
+
+$(VENV)/nvrtc: $(VENV)/ready
+	$(VENV)/bin/pip install -q nvidia-cuda-nvrtc==13.0.88
 	touch $@
 
 # The compiler's parts, each pinned: their own requirements are not.

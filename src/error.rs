@@ -45,6 +45,9 @@ pub enum Error {
     /// A training run that cannot go on; its last checkpoint is kept.
     #[error("stopped at step {step}: {reason}; the last checkpoint is kept")]
     Stopped { step: u64, reason: String },
+    /// A GPU cannot do what was asked for: what of it, why, and what to do about it.
+    #[error("{what}: {reason}; {remedy}")]
+    Device { what: &'static str, reason: String, remedy: &'static str },
     /// A file cannot be read, written or understood.
     #[error("{path}: {reason}")]
     File { path: String, reason: String },

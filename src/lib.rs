@@ -27,7 +27,7 @@
 //! The rooms stand on floors, and each uses only those below it: [`arith`], [`error`], [`figure`] and [`mod@format`] (0);
 //! [`channel`] and [`law`] (1); [`mod@tweedie`], the relation (2); [`denoiser`] (3); [`objective`] (4); [`sampler`], then
 //! [`attack`], then [`optimum`], then [`train`] (5, each also of those before it); [`claims`] (7);
-//! [`report`] (8); [`cli`] (9). Beside them [`mod@cuda`], the kernels. The clearest code of an evaluation is `law/reference.rs`; `docs/arithmetic.md`
+//! [`report`] (8); [`cli`] (9). Beside them [`mod@cuda`], the kernels and their launches. The clearest code of an evaluation is `law/reference.rs`; `docs/arithmetic.md`
 //! derives the bounds.
 
 pub mod arith;

@@ -142,6 +142,13 @@ pub(super) enum Dtype {
     F64,
 }
 
+/// Where numbers are computed; the bits are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Place {
+    Cpu,
+    Cuda,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Eval {
     #[command(flatten)]
@@ -157,6 +164,10 @@ pub(super) struct Eval {
     /// The arithmetic; f32 rounds law, channel and points to f32 first.
     #[arg(long, value_enum, default_value = "f64")]
     pub dtype: Dtype,
+    /// Where to compute: the same bits. `cuda` is the first NVIDIA GPU, in a build with the feature `cuda`; it has every
+    /// quantity but the covariance, and bounds are made on the CPU.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub device: Place,
     /// Also write NAME_bound: a rigorous bound of the error of every number.
     #[arg(long)]
     pub bound: bool,

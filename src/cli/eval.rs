@@ -1,15 +1,16 @@
 //! `tweedie eval`: exact quantities of a noised law at given points, with error bounds on request.
 //!
-//! Floor 9. Uses `law`, `channel`, `format`.
+//! Floor 9. Uses `law`, `channel`, `format`, `cuda`.
 
 use crate::arith::Real;
+use crate::cuda::{DeviceReal, offer};
 use crate::error::{Error, Result};
 use crate::format::npy::{ArrayRef, read_points};
 use crate::format::npz::write_npz;
 use crate::law::{Evaluation, Quantity};
 
 use super::HOLDS;
-use super::arguments::{Dtype, Eval};
+use super::arguments::{Dtype, Eval, Place};
 
 pub(super) fn run(options: &Eval) -> Result<u8> {
     let wanted = quantities(&options.quantity)?;
@@ -28,16 +29,24 @@ fn quantities(names: &[String]) -> Result<Vec<Quantity>> {
     Ok(wanted)
 }
 
-fn evaluate<T: Real>(options: &Eval, wanted: &[Quantity]) -> Result<()> {
+fn evaluate<T: DeviceReal>(options: &Eval, wanted: &[Quantity]) -> Result<()> {
+    // Before any file is read: what is missing is missing whatever they hold.
+    if options.device == Place::Cuda {
+        offer::found()?;
+    }
     let law = options.law.require()?.through::<T>(options.channel.get()?)?;
     let located = |error: Error| match error {
-        Error::File { .. } => error,
+        Error::File { .. } | Error::Device { .. } => error,
         other => {
             Error::File { path: options.points.display().to_string(), reason: other.to_string() }
         }
     };
     let points = read_points::<T>(&options.points)?;
-    let values = arrays(law.evaluate(points.view(), wanted).map_err(located)?);
+    let found = match options.device {
+        Place::Cpu => law.evaluate(points.view(), wanted),
+        Place::Cuda => offer::evaluate(&law, points.view(), wanted),
+    };
+    let values = arrays(found.map_err(located)?);
     let bounds = if options.bound {
         let given = read_points::<f64>(&options.points)?;
         arrays(law.bounds(given.view(), wanted).map_err(located)?)

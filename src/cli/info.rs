@@ -1,6 +1,6 @@
 //! `tweedie info`: what this build holds, or what a law is.
 //!
-//! Floor 9. Uses `law`, `channel`, `sampler`, `claims`, `arith`.
+//! Floor 9. Uses `law`, `channel`, `sampler`, `claims`, `arith`, `cuda`.
 
 use std::fmt::Write;
 
@@ -30,6 +30,7 @@ fn about_build() -> String {
     let sets = Isa::available().iter().map(|isa| format!("{isa:?}")).collect::<Vec<_>>();
     line("instruction sets", format!("{} (the first is used)", sets.join(", ")));
     line("threads", rayon::current_num_threads().to_string());
+    line("gpu", crate::cuda::offer::found().unwrap_or_else(|error| format!("none: {error}")));
     line("quantities", Quantity::ALL.map(Quantity::name).join(", "));
     line("schedules", Steps::NAMES.join(", "));
     line("methods", format!("{}, exact", Method::NAMES.join(", ")));

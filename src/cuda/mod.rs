@@ -1,27 +1,45 @@
 //! Kernels that compute on a GPU what floors 1 to 5 define, in the canonical arithmetic: the same bits.
 //!
-//! What is here is what can be checked on a machine with no GPU: the sources (`kernels/*.cu`), what is put before them
-//! ([`source`]), the tables as the kernels read them ([`Tables`], [`SamplerTables`]), and a training step as a list of launches
-//! ([`Step`]). `tests/kernels.rs` and its neighbours run the kernels on the CPU, block by block, under several schedules and
-//! sanitizers, and compare every bit with the Rust path; `make kernels` compiles them for three generations of GPU. No launch code
-//! exists yet: `docs/gpu.md` says what has and has not run.
+//! The sources (`kernels/*.cu`) with what is put before them ([`source()`]), tables as the kernels read them ([`Tables`],
+//! [`SamplerTables`]), a training step as a list of launches ([`Step`]), and the host's side: [`DeviceLaw`] evaluates a law at points on
+//! a [`Machine`], [`DeviceArray`] keeps numbers there. With the feature `cuda` the machine is a GPU, `first_device()`.
+//! `tests/kernels.rs` and its neighbours run the kernels on the CPU, block by block, under several schedules and sanitizers, and compare every
+//! bit with the Rust path; `tests/launch.rs` does so with the launches of [`DeviceLaw`], as they are; `make kernels` compiles for three
+//! generations of GPU. `docs/gpu.md` says what has and has not run on a device.
 //!
 //! Beside the floors. Uses `arith`, `attack`, `channel`, `denoiser`, `error`, `law`, `objective`, `sampler`, `train`, `tweedie`.
 //! Spec: E1, T4, N3.
 
+mod array;
+#[cfg(feature = "cuda")]
+mod compile;
+#[cfg(feature = "cuda")]
+mod device;
+mod launch;
 mod launch_list;
 mod levels;
+pub mod machine;
 mod network;
+pub mod offer;
 mod part;
 mod perturbation;
+pub mod plan;
 mod rows;
 mod sampler_tables;
+pub mod signature;
 mod source;
 mod step;
 mod tables;
 
+pub use array::{DeviceArray, Draw, Function, apply};
+#[cfg(feature = "cuda")]
+pub use compile::{Image, compile};
+#[cfg(feature = "cuda")]
+pub use device::{Device, Properties, first_device};
+pub use launch::{DeviceEvaluation, DeviceLaw};
 pub use launch_list::{Argument, Array, Arrays, Launch, Storage};
 pub use levels::Levels;
+pub use machine::{DeviceReal, Machine};
 pub use network::{BackPass, Network, Record};
 pub use part::Part;
 pub use perturbation::{At, Batch, ascend, draw};

@@ -143,29 +143,34 @@ impl<T: Real> Noised<T> {
 
     /// Refuses a batch that is empty, of another dimension or not finite.
     pub(crate) fn check_points<S: Real>(&self, points: ArrayView2<'_, S>) -> Result<()> {
-        let (n, d) = points.dim();
-        if d != self.dimension() {
-            return Err(Error::Shape {
-                what: "points",
-                found: vec![n, d],
-                expected: format!("N×{}", self.dimension()),
-            });
-        }
-        if n == 0 {
-            return Err(Error::Empty { what: "points", expected: "point" });
-        }
-        // No early end, so that it vectorises; one thread does this for all.
-        if points.iter().fold(true, |all, x| all & x.is_finite()) {
-            return Ok(());
-        }
-        match points.indexed_iter().find(|(_, x)| !x.is_finite()) {
-            None => Ok(()),
-            Some(((row, column), value)) => Err(Error::NotFinite {
-                what: "points",
-                index: vec![row, column],
-                value: value.to_f64(),
-            }),
-        }
+        check_points(points, self.dimension())
+    }
+}
+
+/// Refuses a batch of points that is empty, of another dimension than d or not finite.
+pub(crate) fn check_points<S: Real>(points: ArrayView2<'_, S>, dimension: usize) -> Result<()> {
+    let (n, d) = points.dim();
+    if d != dimension {
+        return Err(Error::Shape {
+            what: "points",
+            found: vec![n, d],
+            expected: format!("N×{dimension}"),
+        });
+    }
+    if n == 0 {
+        return Err(Error::Empty { what: "points", expected: "point" });
+    }
+    // No early end, so that it vectorises; one thread does this for all.
+    if points.iter().fold(true, |all, x| all & x.is_finite()) {
+        return Ok(());
+    }
+    match points.indexed_iter().find(|(_, x)| !x.is_finite()) {
+        None => Ok(()),
+        Some(((row, column), value)) => Err(Error::NotFinite {
+            what: "points",
+            index: vec![row, column],
+            value: value.to_f64(),
+        }),
     }
 }
 

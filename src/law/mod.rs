@@ -20,6 +20,7 @@ mod toy;
 
 pub use corruption::{Corrupted, Corruption, CorruptionKind, MOST_COMPONENTS};
 pub use covariance::{Covariance, FullCovariance};
+pub(crate) use evaluate::{check_points, shaped};
 pub use mixture::{LARGEST_PARAMETER, Mixture, WEIGHT_SUM_TOLERANCE};
 pub(crate) use noised::Form;
 pub use noised::{COMPONENT_BLOCK, Noised};

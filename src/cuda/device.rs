@@ -1,0 +1,321 @@
+//! A GPU, through NVIDIA's driver: the only place where the driver is called.
+//!
+//! The driver is looked for when the program runs. All work is on one stream, so launches and copies come one after another.
+//! Uses `arith`, `error`. Spec: N3.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cudarc::driver::sys::{self, CUresult};
+use cudarc::driver::{
+    CudaContext, CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig,
+    PushKernelArg,
+};
+use cudarc::nvrtc::Ptx;
+
+use super::compile::{Image, compile};
+use super::machine::{Argument, Arguments, DeviceReal, Geometry, Machine};
+use super::signature::Signature;
+use super::source::Kernel;
+use crate::error::{Error, Result};
+
+/// The oldest driver whose functions are called, as CUDA counts: 12.0.
+const OLDEST_DRIVER: i32 = 12_000;
+const UPDATE: &str = "update NVIDIA's driver";
+
+/// What a device is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Properties {
+    /// Which of the machine's devices, from 0.
+    pub ordinal: usize,
+    /// The maker's name.
+    pub name: String,
+    /// (major, minor).
+    pub capability: (u32, u32),
+    /// Bytes of memory.
+    pub memory: u64,
+    /// The CUDA version that the driver knows, (major, minor).
+    pub driver: (u32, u32),
+    /// Multiprocessors.
+    pub multiprocessors: u32,
+    /// The highest clock of the multiprocessors, Hz.
+    pub clock: u64,
+}
+
+impl fmt::Display for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, compute capability {}.{}, {:.1} GiB, driver for CUDA {}.{}",
+            self.name,
+            self.capability.0,
+            self.capability.1,
+            self.memory as f64 / (1u64 << 30) as f64,
+            self.driver.0,
+            self.driver.1
+        )
+    }
+}
+
+/// A GPU, with the kernels that were compiled for it. Clones are the same device.
+#[derive(Clone)]
+pub struct Device(Arc<Inner>);
+
+struct Inner {
+    properties: Properties,
+    context: Arc<CudaContext>,
+    stream: Arc<CudaStream>,
+    functions: Mutex<HashMap<(Kernel, &'static str), CudaFunction>>,
+}
+
+/// The first device. Errors: as [`Device::open`].
+pub fn first_device() -> Result<Device> {
+    Device::open(0)
+}
+
+impl Device {
+    /// The device of this number.
+    ///
+    /// Errors: `Device` where there is no driver, it is too old, or there is no such device.
+    pub fn open(ordinal: usize) -> Result<Self> {
+        let driver = driver()?;
+        let count = CudaContext::device_count().map_err(|e| of_driver("the driver", e))?;
+        if usize::try_from(count).is_ok_and(|count| ordinal >= count) {
+            return Err(Error::Device {
+                what: "the device",
+                reason: format!("number {ordinal} is asked for, and the driver finds {count}"),
+                remedy: "check nvidia-smi and CUDA_VISIBLE_DEVICES",
+            });
+        }
+        let open = |e| of_driver("the device", e);
+        let context = CudaContext::new(ordinal).map_err(open)?;
+        // SAFETY: arrays are used on one stream alone, so no events are needed to order launches, copies and releases.
+        unsafe { context.disable_event_tracking() };
+        let (major, minor) = context.compute_capability().map_err(open)?;
+        use sys::CUdevice_attribute as Attribute;
+        let attribute = |which| context.attribute(which).map(|x| x.max(0) as u64).map_err(open);
+        let properties = Properties {
+            ordinal,
+            name: context.name().map_err(open)?,
+            capability: (major.max(0) as u32, minor.max(0) as u32),
+            memory: context.total_mem().map_err(open)? as u64,
+            driver,
+            multiprocessors: attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as u32,
+            // The driver tells kilohertz.
+            clock: attribute(Attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)? * 1000,
+        };
+        let stream = context.default_stream();
+        let functions = Mutex::new(HashMap::new());
+        Ok(Device(Arc::new(Inner { properties, context, stream, functions })))
+    }
+
+    /// What it is.
+    pub fn properties(&self) -> &Properties {
+        &self.0.properties
+    }
+
+    /// The kernel, compiled and loaded at its first use.
+    fn function<T: DeviceReal>(&self, kernel: Kernel, name: &str) -> Result<CudaFunction> {
+        // Held while compiling, so that threads that want the same kernel compile it once.
+        let mut kept = self.0.functions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(function) = kept.get(&(kernel, T::NAME)) {
+            return Ok(function.clone());
+        }
+        let image = match compile::<T>(kernel, self.0.properties.capability)? {
+            Image::Cubin(code) => Ptx::from_binary(code),
+            Image::Ptx(text) => Ptx::from_src(text),
+        };
+        let load = |e| of_driver("a compiled kernel", e);
+        let module = self.0.context.load_module(image).map_err(load)?;
+        let function = module.load_function(name).map_err(load)?;
+        kept.insert((kernel, T::NAME), function.clone());
+        Ok(function)
+    }
+
+    /// The address of an array, from an element on; 0 for none. Refuses memory of another device.
+    fn address<T: DeviceReal>(&self, at: Option<(&CudaSlice<T>, usize)>) -> Result<u64> {
+        let Some((array, first)) = at else { return Ok(0) };
+        if array.context() != &self.0.context {
+            return Err(Error::Device {
+                what: "an array",
+                reason: "it is in the memory of another device".to_string(),
+                remedy: "upload it to this one",
+            });
+        }
+        Ok(array.device_ptr(&self.0.stream).0 + (first * size_of::<T>()) as u64)
+    }
+}
+
+/// The version of a driver that can be used.
+fn driver() -> Result<(u32, u32)> {
+    // SAFETY: the call only tries to open the library; its initialisers are NVIDIA's own.
+    if !unsafe { sys::is_culib_present() } {
+        return Err(Error::Device {
+            what: "the driver",
+            reason: "NVIDIA's libcuda was not found".to_string(),
+            remedy: "install NVIDIA's driver, or compute on the CPU",
+        });
+    }
+    let mut version = 0;
+    // SAFETY: the library is there, every version of it has this function, and the pointer is to a number of ours.
+    let told = unsafe { sys::cuDriverGetVersion(&mut version) };
+    told.result().map_err(|e| of_driver("the driver", e))?;
+    let version = version.max(0);
+    let pair = (version as u32 / 1000, version as u32 % 1000 / 10);
+    // An older one may lack a function that is called, and the loader would panic at its first use.
+    if version < OLDEST_DRIVER {
+        return Err(Error::Device {
+            what: "the driver",
+            reason: format!("it knows CUDA {}.{}, and 12.0 is needed", pair.0, pair.1),
+            remedy: UPDATE,
+        });
+    }
+    Ok(pair)
+}
+
+/// An error of the driver, in words for the user.
+fn of_driver(what: &'static str, error: DriverError) -> Error {
+    let (reason, remedy) = match error.0 {
+        CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
+            ("its memory is full", "end what else uses the device, or compute on the CPU")
+        }
+        CUresult::CUDA_ERROR_NO_DEVICE => {
+            ("the driver finds none", "check nvidia-smi and CUDA_VISIBLE_DEVICES")
+        }
+        CUresult::CUDA_ERROR_STUB_LIBRARY => {
+            ("the libcuda found is a stub", "take it off LD_LIBRARY_PATH")
+        }
+        CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION | CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU => {
+            ("the driver is too old for what NVRTC makes", UPDATE)
+        }
+        CUresult::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH => {
+            ("the driver's parts are of different versions", "restart the machine")
+        }
+        CUresult::CUDA_ERROR_SYSTEM_NOT_READY => {
+            ("the system is not ready", "start the services of NVIDIA's driver")
+        }
+        _ => ("the driver refuses", "look in the system's log for messages of NVIDIA's driver"),
+    };
+    // The variant's name, and not the driver's text for it: that would need a driver that answers.
+    Error::Device { what, reason: format!("{reason} ({:?})", error.0), remedy }
+}
+
+impl Machine for Device {
+    type Array<T: DeviceReal> = CudaSlice<T>;
+
+    fn free_bytes(&self) -> Result<u64> {
+        let told = self.0.context.mem_get_info().map_err(|e| of_driver("the device", e))?;
+        Ok(told.0 as u64)
+    }
+
+    fn reserve<T: DeviceReal>(&self, count: usize) -> Result<CudaSlice<T>> {
+        // SAFETY: what the memory holds at first is never read by the host: an array is uploaded or written by a kernel, whole,
+        // before it is downloaded; and any bits are a number.
+        unsafe { self.0.stream.alloc(count) }.map_err(|e| of_driver("device memory", e))
+    }
+
+    fn capacity<T: DeviceReal>(array: &CudaSlice<T>) -> usize {
+        array.len()
+    }
+
+    fn upload<T: DeviceReal>(&self, from: &[T], to: &mut CudaSlice<T>) -> Result<()> {
+        fits(from.len(), to.len())?;
+        let Some(mut part) = to.try_slice_mut(..from.len()) else { return Ok(()) };
+        let copy = |e| of_driver("a copy to the device", e);
+        self.0.stream.memcpy_htod(from, &mut part).map_err(copy)?;
+        // The host's numbers may change as soon as this returns.
+        self.wait()
+    }
+
+    fn download<T: DeviceReal>(&self, from: &CudaSlice<T>, to: &mut [T]) -> Result<()> {
+        fits(to.len(), from.len())?;
+        let Some(part) = from.try_slice(..to.len()) else { return Ok(()) };
+        let copy = |e| of_driver("a launch, or a copy from the device", e);
+        self.0.stream.memcpy_dtoh(&part, to).map_err(copy)?;
+        // The host's memory is pageable, and such a copy is done on return; this also brings a launch's error to light.
+        self.wait()
+    }
+
+    fn wait(&self) -> Result<()> {
+        self.0.stream.synchronize().map_err(|e| of_driver("a launch", e))
+    }
+
+    fn launch_checked<T: DeviceReal>(
+        &self,
+        kernel: Kernel,
+        signature: &Signature,
+        geometry: Geometry,
+        arguments: &Arguments<'_, Self, T>,
+    ) -> Result<()> {
+        let function = self.function::<T>(kernel, signature.name)?;
+        // Pointers first, in a place of their own: the driver reads every argument through an address.
+        let mut addresses = Vec::with_capacity(arguments.len());
+        for (_, argument) in arguments {
+            addresses.push(match argument {
+                Argument::Input(at) | Argument::Output(at) => self.address(*at)?,
+                _ => 0,
+            });
+        }
+        let mut builder = self.0.stream.launch_builder(&function);
+        for ((_, argument), address) in arguments.iter().zip(&addresses) {
+            match argument {
+                Argument::Int(x) => builder.arg(x),
+                Argument::Count(x) => builder.arg(x),
+                Argument::Number(x) => builder.arg(x),
+                Argument::Input(_) | Argument::Output(_) => builder.arg(address),
+            };
+        }
+        let shape = LaunchConfig {
+            grid_dim: (geometry.blocks, 1, 1),
+            block_dim: (geometry.threads, 1, 1),
+            shared_mem_bytes: geometry.shared,
+        };
+        // SAFETY: the arguments have been compared with the kernel's signature, which tests compare with its text. Each array
+        // belongs to this device, lives beyond the launch (memory is given back on the same stream, after it) and has room for what
+        // the kernel reads and writes there: tests/launch.rs runs these very launches under an address sanitizer.
+        unsafe { builder.launch(shape) }.map_err(|e| of_driver("a launch", e))?;
+        Ok(())
+    }
+}
+
+fn fits(count: usize, room: usize) -> Result<()> {
+    if count <= room {
+        return Ok(());
+    }
+    Err(Error::Device {
+        what: "a copy",
+        reason: format!("{count} numbers, and room for {room}"),
+        remedy: "this is a fault of tweedie: please report it",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_driver_says_what_to_do_in_one_line() {
+        for (code, says) in [
+            (CUresult::CUDA_ERROR_OUT_OF_MEMORY, "end what else uses the device"),
+            (CUresult::CUDA_ERROR_NO_DEVICE, "CUDA_VISIBLE_DEVICES"),
+            (CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "update NVIDIA's driver"),
+            (CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU, "update NVIDIA's driver"),
+            (CUresult::CUDA_ERROR_STUB_LIBRARY, "LD_LIBRARY_PATH"),
+            (CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS"),
+        ] {
+            let said = of_driver("a launch", DriverError(code)).to_string();
+            assert!(said.contains(says) && said.starts_with("a launch: "), "{said}");
+            assert_eq!(said.lines().count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_refused_without_a_panic() {
+        // More devices than any machine has.
+        let Err(Error::Device { reason, .. }) = Device::open(1 << 20) else {
+            panic!("a device too many")
+        };
+        assert!(!reason.is_empty());
+    }
+}

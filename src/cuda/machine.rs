@@ -1,0 +1,105 @@
+//! What a launch needs of a device: memory, copies and the launch itself. `Device` is a GPU; the tests have a machine
+//! that runs the same kernels on the CPU, so that all of the host's work is tested where there is no GPU.
+//!
+//! Uses `arith`, `error`. Spec: N3.
+
+use super::signature::{Parameter, Signature};
+use super::source::Kernel;
+use crate::arith::Real;
+use crate::error::Result;
+
+/// A format that a device computes in: `f32` or `f64`.
+#[cfg(feature = "cuda")]
+pub trait DeviceReal: Real + cudarc::driver::DeviceRepr {}
+/// A format that a device computes in: `f32` or `f64`.
+#[cfg(not(feature = "cuda"))]
+pub trait DeviceReal: Real {}
+
+impl DeviceReal for f32 {}
+impl DeviceReal for f64 {}
+
+/// The shape of a launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Blocks in the grid.
+    pub blocks: u32,
+    /// Threads in a block.
+    pub threads: u32,
+    /// Bytes of shared memory that a block asks for.
+    pub shared: u32,
+}
+
+/// An argument of a launch.
+pub enum Argument<'a, M: Machine, T: DeviceReal> {
+    /// 32 bits.
+    Int(i32),
+    /// 64 bits.
+    Count(u64),
+    /// A number of the format.
+    Number(T),
+    /// Memory that is read, from this element on; nothing is a null pointer.
+    Input(Option<(&'a M::Array<T>, usize)>),
+    /// Memory that is written, from this element on; nothing is a null pointer.
+    Output(Option<(&'a M::Array<T>, usize)>),
+}
+
+impl<M: Machine, T: DeviceReal> Argument<'_, M, T> {
+    /// Which kind of parameter it is for.
+    pub fn parameter(&self) -> Parameter {
+        match self {
+            Argument::Int(_) => Parameter::Int,
+            Argument::Count(_) => Parameter::Count,
+            Argument::Number(_) => Parameter::Number,
+            Argument::Input(_) => Parameter::Input,
+            Argument::Output(_) => Parameter::Output,
+        }
+    }
+}
+
+/// The arguments of a launch, each with the name of its parameter.
+pub type Arguments<'a, M, T> = Vec<(&'static str, Argument<'a, M, T>)>;
+
+/// Something that holds numbers and runs kernels on them, one launch after another.
+pub trait Machine: Clone {
+    /// Numbers in its memory.
+    type Array<T: DeviceReal>;
+
+    /// Bytes that are free.
+    fn free_bytes(&self) -> Result<u64>;
+
+    /// Memory for so many numbers, at least one; what it holds is not said.
+    fn reserve<T: DeviceReal>(&self, count: usize) -> Result<Self::Array<T>>;
+
+    /// How many numbers it has room for.
+    fn capacity<T: DeviceReal>(array: &Self::Array<T>) -> usize;
+
+    /// Copies the host's numbers to the start of the memory, which has room for them.
+    fn upload<T: DeviceReal>(&self, from: &[T], to: &mut Self::Array<T>) -> Result<()>;
+
+    /// Copies from the start of the memory, after all launches so far; an error of one of them is seen here at the latest.
+    fn download<T: DeviceReal>(&self, from: &Self::Array<T>, to: &mut [T]) -> Result<()>;
+
+    /// Returns when every launch so far is done.
+    fn wait(&self) -> Result<()>;
+
+    /// Launches a kernel, compiled at its first use. The arguments are those of `signature`, checked before.
+    fn launch_checked<T: DeviceReal>(
+        &self,
+        kernel: Kernel,
+        signature: &Signature,
+        geometry: Geometry,
+        arguments: &Arguments<'_, Self, T>,
+    ) -> Result<()>;
+}
+
+/// Launches a kernel with arguments that are compared with its signature first.
+pub(super) fn launch<M: Machine, T: DeviceReal>(
+    machine: &M,
+    kernel: Kernel,
+    signature: &Signature,
+    geometry: Geometry,
+    arguments: &Arguments<'_, M, T>,
+) -> Result<()> {
+    signature.check(arguments.iter().map(|(name, argument)| (*name, argument.parameter())))?;
+    machine.launch_checked(kernel, signature, geometry, arguments)
+}

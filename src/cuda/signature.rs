@@ -1,0 +1,124 @@
+//! What each kernel that is launched takes, as its text declares it: the one place where names, order and types are stated.
+//!
+//! A launch is compared with this list before it is made, and `tests/launch.rs` compares the list with the text. Uses `error`.
+//! Spec: N3.
+
+use crate::error::{Error, Result};
+
+/// What an argument of a kernel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parameter {
+    /// `int`.
+    Int,
+    /// `count_t`: 64 bits.
+    Count,
+    /// `real`: a number of the format.
+    Number,
+    /// `const real *`: numbers that the kernel reads.
+    Input,
+    /// `real *`: numbers that the kernel writes.
+    Output,
+}
+
+/// A kernel's name and its parameters in order.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The name in the text.
+    pub name: &'static str,
+    /// Name and kind of each parameter.
+    pub parameters: &'static [(&'static str, Parameter)],
+}
+
+use Parameter::{Count, Input, Int, Number, Output};
+
+/// `kernels/functions.cu`.
+pub const FUNCTIONS: Signature = Signature {
+    name: "functions_apply",
+    parameters: &[("which", Int), ("n", Count), ("in", Input), ("out", Output)],
+};
+
+/// `kernels/random.cu`.
+pub const RANDOM: Signature = Signature {
+    name: "random_fill",
+    parameters: &[
+        ("normal", Int),
+        ("seed", Count),
+        ("stream", Count),
+        ("start", Count),
+        ("n", Count),
+        ("out", Output),
+    ],
+};
+
+/// `kernels/mixture.cu`.
+pub const MIXTURE: Signature = Signature {
+    name: "mixture_evaluate",
+    parameters: &[
+        ("n", Count),
+        ("points", Input),
+        ("components", Int),
+        ("mean", Input),
+        ("origin", Input),
+        ("shifted", Input),
+        ("offset", Input),
+        ("precision", Input),
+        ("gain", Input),
+        ("whitener", Input),
+        ("a", Number),
+        ("s", Number),
+        ("reference", Number),
+        ("safe_radius", Number),
+        ("largest_mean", Number),
+        ("workspace", Output),
+        ("log_density", Output),
+        ("score", Output),
+        ("denoiser", Output),
+        ("noise", Output),
+        ("responsibilities", Output),
+    ],
+};
+
+/// Every kernel that is launched.
+pub const SIGNATURES: [&Signature; 3] = [&FUNCTIONS, &RANDOM, &MIXTURE];
+
+impl Signature {
+    /// Refuses a launch whose arguments, by name and kind, are not these in this order.
+    pub fn check(&self, given: impl Iterator<Item = (&'static str, Parameter)>) -> Result<()> {
+        let given: Vec<_> = given.collect();
+        if given == self.parameters {
+            return Ok(());
+        }
+        let at = given.iter().zip(self.parameters).take_while(|(g, p)| g == p).count();
+        Err(Error::Device {
+            what: "a kernel's arguments",
+            reason: format!(
+                "{} takes {:?} as its argument {at}, and is given {:?}",
+                self.name,
+                self.parameters.get(at),
+                given.get(at)
+            ),
+            remedy: "this is a fault of tweedie: please report it",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_declared_arguments_pass() {
+        let right: Vec<_> = FUNCTIONS.parameters.to_vec();
+        assert!(FUNCTIONS.check(right.iter().copied()).is_ok());
+        let mut swapped = right.clone();
+        swapped.swap(2, 3);
+        let mut short = right.clone();
+        short.pop();
+        let mut other = right;
+        other[1].1 = Int;
+        for wrong in [swapped, short, other, Vec::new()] {
+            let said = FUNCTIONS.check(wrong.iter().copied()).unwrap_err().to_string();
+            assert!(said.contains("functions_apply takes"), "{said}");
+        }
+    }
+}
