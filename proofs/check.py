@@ -3,7 +3,7 @@
 sources      every file of _CoqProject opens with a comment, is at most 500 lines and has no unproven step; the sizes,
              the halving tree and the depth of the canonical sum are those of src/arith/sum.rs; exp, ln and their
              coefficients are what translate.py makes of src/arith; the functions of the bits, and the operations that
-             Softmax.v takes from src/law/reference.rs, are those of the source
+             Softmax.v takes from src/law/reference.rs, are those of the source; the CUDA text has the same (cuda.py)
 vectors      Coq runs its exp, ln, sum and dot on every line of vectors.txt and proves that no bit differs
 assumptions  prints the assumptions of every theorem to assumptions.txt; each must be listed in README.md
 selftest     plants mistakes, in the texts and in a theorem, each of which must be found
@@ -17,11 +17,13 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cuda
 import translate
 
 HERE = Path(__file__).resolve().parent
 SUM = HERE.parent / "src" / "arith" / "sum.rs"
 REFERENCE = HERE.parent / "src" / "law" / "reference.rs"
+CUDA = HERE.parent / "src" / "cuda"
 FORBIDDEN = ["Admitted", "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture", "admit", "give_up", "bypass_check"]
 
 
@@ -198,6 +200,13 @@ def models():
     return {name: (HERE / name).read_text() for name in ["Kernels.v", "Coefficients.v"]}
 
 
+def cuda_texts():
+    kernels = CUDA / "kernels"
+    return {"text": (kernels / "canonical.cuh").read_text(), "mixture": (kernels / "mixture.cu").read_text(),
+            "kernels": (HERE / "Kernels.v").read_text(), "arithmetic": (HERE / "Arithmetic.v").read_text(),
+            "coefficients": translate.read("coefficients.rs"), "source": (CUDA / "source.rs").read_text()}
+
+
 def allowed():
     text = (HERE / "README.md").read_text()
     return set(re.findall(r"^- `([\w.]+)`", text.split("## Axioms", 1)[1], re.M))
@@ -266,6 +275,7 @@ def sources():
         found += source_problems(name, (HERE / name).read_text())
     found += sum_problems(SUM.read_text(), (HERE / "FloatSum.v").read_text())
     found += format_problems(translate.read("format.rs"), (HERE / "Arithmetic.v").read_text())
+    found += cuda.problems(**cuda_texts())
     report(found + translation_problems(arith(), models()) + point_problems(REFERENCE.read_text()))
 
 
@@ -333,6 +343,10 @@ def selftest():
                      ("M::mul_add(scale, direction, sums.precision[i])", "scale * direction + sums.precision[i]")]:
         assert old in point, old
         caught(point_problems(point.replace(old, new)), new)
+    texts = cuda_texts()
+    for name, old, new in cuda.PLANTS:
+        assert old in texts[name], old
+        caught(cuda.problems(**{**texts, name: texts[name].replace(old, new)}), f"{name}: {new}")
     # The vectors: another bit in a result, and another operation in the model.
     lines = (HERE / "vectors.txt").read_text().splitlines()
     few = [line for line in lines if line.startswith(("exp32", "ln32"))][40:2000:40]
