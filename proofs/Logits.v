@@ -5,9 +5,8 @@
      difference_error   z = x - a mu, one fused multiply-add;
      distance_error     |z|^2/v: the squares in one chain of fused multiply-adds from zero, then times the table's 1/v;
      logit_error        offset - |z|^2/(2 v), one fused multiply-add;
-     pull_error         z/v as the score's numerator has it, and summand_error mu - origin + g z, the denoiser's;
-     variance_error, precision_error, gain_error, offset_error   the tables: v = a^2 lambda + s^2, 1/v, a lambda/v and
-                        ln w - (d/2) ln v less the largest of them, as src/law/noised.rs makes them. *)
+     pull_error         z/v as the score's numerator has it, and summand_error mu - origin + g z, the denoiser's.
+   The tables that this starts from are in Tables.v. *)
 Require Import Reals Lra Lia.
 From Flocq Require Import Core.
 From Tweedie Require Import Sums Near.
@@ -136,50 +135,3 @@ Proof.
   assert (Sz := near_size _ _ _ Hg). now rewrite (Rabs_pos_eq G) in Sz.
 Qed.
 End Logits.
-
-(* The tables, with every rounding relative: a^2, s^2, v and what is made of them lie in the normal range. *)
-Section Tables.
-Variable rnd : R -> R.
-Variable u : R.
-Hypothesis u_range : 0 <= u < 1.
-Notation nu := (Near.nu u).
-Definition normal (z : R) : Prop := Rabs (rnd z - z) <= u * Rabs z.
-Variables a s lambda : R.
-Hypothesis a_pos : 0 < a.
-Hypothesis s_pos : 0 < s.
-Hypothesis lambda_pos : 0 <= lambda.
-Definition variance : R := rnd (rnd (a * a) * lambda + rnd (s * s)).
-Definition variance_exact : R := a * a * lambda + s * s.
-Hypothesis normal_a : normal (a * a).
-Hypothesis normal_s : normal (s * s).
-Hypothesis normal_v : normal (rnd (a * a) * lambda + rnd (s * s)).
-
-Lemma normal_near z : normal z -> near nu (rnd z) z.
-Proof. intros H. now apply near_relative. Qed.
-Lemma variance_exact_pos : 0 < variance_exact.
-Proof.
-  unfold variance_exact. assert (0 < s * s) by (apply Rmult_lt_0_compat; assumption).
-  assert (0 <= a * a * lambda) by (repeat apply Rmult_le_pos; lra). lra.
-Qed.
-Theorem variance_error : near (2 * nu) variance variance_exact.
-Proof.
-  assert (Np := nu_pos u u_range). replace (2 * nu) with (nu + nu) by ring.
-  apply near_trans with (rnd (a * a) * lambda + rnd (s * s)). now apply normal_near.
-  assert (S := variance_exact_pos). unfold variance_exact in *. apply near_between. assumption.
-  assert (B1 := proj1 (near_between nu (rnd (a * a)) (a * a) ltac:(apply Rmult_lt_0_compat; assumption)) (normal_near _ normal_a)).
-  assert (B2 := proj1 (near_between nu (rnd (s * s)) (s * s) ltac:(apply Rmult_lt_0_compat; assumption)) (normal_near _ normal_s)).
-  assert (a * a * exp (- nu) * lambda <= rnd (a * a) * lambda) by (apply Rmult_le_compat_r; lra).
-  assert (rnd (a * a) * lambda <= a * a * exp nu * lambda) by (apply Rmult_le_compat_r; lra). lra.
-Qed.
-Theorem precision_error : normal (1 / variance) -> near (3 * nu) (rnd (1 / variance)) (1 / variance_exact).
-Proof.
-  intros H. replace (3 * nu) with (nu + (0 + 2 * nu)) by ring. apply near_trans with (1 / variance). now apply normal_near.
-  apply near_div. apply near_refl. apply variance_error. generalize variance_exact_pos. lra.
-Qed.
-Theorem gain_error : normal (a * lambda) -> normal (rnd (a * lambda) / variance) ->
-  near (4 * nu) (rnd (rnd (a * lambda) / variance)) (a * lambda / variance_exact).
-Proof.
-  intros H H2. replace (4 * nu) with (nu + (nu + 2 * nu)) by ring. apply near_trans with (rnd (a * lambda) / variance). now apply normal_near.
-  apply near_div. now apply normal_near. apply variance_error. generalize variance_exact_pos. lra.
-Qed.
-End Tables.
