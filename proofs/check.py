@@ -291,17 +291,19 @@ def coq(text):
 
 
 def printed():
-    lines = []
-    for name in files():
-        module = name[:-2]
-        lines.append(f"From Tweedie Require {module}.")
-        for theorem in theorems((HERE / name).read_text()):
-            lines.append(f'Goal True. idtac "# {module}.{theorem}". Abort.')
-            lines.append(f"Print Assumptions {module}.{theorem}.")
-    run = coq("\n".join(lines) + "\n")
-    if run.returncode:
-        sys.exit(run.stderr)
-    return run.stdout
+    """What Coq says of every theorem; in two halves at once, dealt out in turn."""
+    wanted = [(name[:-2], theorem) for name in files() for theorem in theorems((HERE / name).read_text())]
+
+    def of(some):
+        lines = [f"From Tweedie Require {module}." for module in dict.fromkeys(module for module, _ in some)]
+        for module, theorem in some:
+            lines += [f'Goal True. idtac "# {module}.{theorem}". Abort.', f"Print Assumptions {module}.{theorem}."]
+        return coq("\n".join(lines) + "\n")
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(of, [wanted[::2], wanted[1::2]]))
+    report([run.stderr for run in runs if run.returncode])
+    return "".join(run.stdout for run in runs)
 
 
 def report(found):
