@@ -420,6 +420,8 @@ def selftest():
         ("Mixture.v", "radius i j + (Rabs (y i j) + radius i j) *", "(Rabs (y i j) + radius i j) *"),
         ("PointBits.v", "512 * ((INR b + 1)", "128 * ((INR b + 1)"),
         ("PointFormats.v", "148 / 100 * bpow radix2 (-24)", "146 / 100 * bpow radix2 (-24)"),
+        ("Invertible.v", "W i j - W i n * (W n j / T)", "W i j + W i n * (W n j / T)"),
+        ("Moderate.v", "N e b <= / 8", "N e b <= / 2"),
         ("Tables.v", "near (3 * nu)", "near (2 * nu)"),
         ("Diffusion.v", "(s t * ds - da / a t * s t ^ 2)", "(s t * ds + da / a t * s t ^ 2)"),
         ("ScoreMatching.v", "- 2 * (p b * f b", "+ 2 * (p b * f b"),
