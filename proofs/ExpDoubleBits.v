@@ -1,9 +1,9 @@
 (* exp_double: the executable exp of Kernels.v in binary64, with the coefficients of Coefficients.v, is finite and within
    0.63 units of the last place of e^x for every number x from -746 to 709.78 whose e^x is normal, and within 0.82 units
-   where e^x is below the normal range. These are the bounds of src/arith/bounds.rs. exp_double_near says it as Softmax.v asks for it. *)
+   where e^x is below the normal range. These are the bounds of src/arith/bounds.rs. exp_double_near says it as a relative distance. *)
 Require Import ZArith Reals Lra Lia.
 From Flocq Require Import Core BinarySingleNaN.
-From Tweedie Require Import Computed Arithmetic Coefficients Kernels Refinement Rounding ExpSteps ExpReduction ExpBits Softmax ExpDouble.
+From Tweedie Require Import Computed Arithmetic Coefficients Kernels Refinement Rounding ExpSteps ExpReduction ExpBits Near ExpDouble.
 Open Scope R_scope.
 
 Definition constants : table (number double) := convert (literal double) table64.
@@ -98,13 +98,13 @@ Proof.
     split. exact Fy. change (B2R y = result (-1074) 53 h LO q x k) in Vy. unfold e. rewrite Vy. now split.
 Qed.
 
-(* As Softmax.v asks for it: a relative distance. *)
+(* As a relative distance. *)
 Theorem exp_double_near b : is_finite b = true -> -746 <= B2R b <= 70978 / 100 ->
   let e := Rtrigo_def.exp (B2R b) in bpow radix2 (-1022) <= e ->
-  Softmax.near (- Rpower.ln (1 - 126 / 100 * bpow radix2 (-53))) (B2R (exp double constants b)) e.
+  Near.near (- Rpower.ln (1 - 126 / 100 * bpow radix2 (-53))) (B2R (exp double constants b)) e.
 Proof.
   intros Fb Hx e He. destruct (exp_double b Fb Hx) as [_ [H _]]. specialize (H He). fold e in H.
-  assert (Ep : 0 < e) by apply exp_pos. apply Softmax.near_relative. simpl. lra.
+  assert (Ep : 0 < e) by apply exp_pos. apply Near.near_relative. simpl. lra.
   assert (U := ulp_FLT_le radix2 (-1074) 53 e). rewrite (Rabs_pos_eq e) in * by lra.
   specialize (U He). change (bpow radix2 (1 - 53)) with (bpow radix2 (1 + -53)) in U. rewrite bpow_plus in U.
   change (bpow radix2 1) with 2 in U. apply Rle_trans with (1 := H). lra.

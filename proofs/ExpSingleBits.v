@@ -1,9 +1,9 @@
 (* exp_single: the executable exp of Kernels.v in binary32, with the coefficients of Coefficients.v, is finite and within
    0.69 units of the last place of e^x for every number x from -104 to 88.72 whose e^x is normal, and within 0.85 units
-   where e^x is below the normal range. These are the bounds of src/arith/bounds.rs. exp_single_near says it as Softmax.v asks for it. *)
+   where e^x is below the normal range. These are the bounds of src/arith/bounds.rs. exp_single_near says it as a relative distance. *)
 Require Import ZArith Reals Lra Lia.
 From Flocq Require Import Core BinarySingleNaN.
-From Tweedie Require Import Computed Arithmetic Coefficients Kernels Refinement Rounding ExpSteps ExpReduction ExpBits Softmax ExpSingle.
+From Tweedie Require Import Computed Arithmetic Coefficients Kernels Refinement Rounding ExpSteps ExpReduction ExpBits Near ExpSingle.
 Open Scope R_scope.
 
 Definition constants : table (number single) := convert (literal single) table32.
@@ -86,13 +86,13 @@ Proof.
     split. exact Fy. change (B2R y = result (-149) 24 h LO q x k) in Vy. unfold e. rewrite Vy. now split.
 Qed.
 
-(* As Softmax.v asks for it: a relative distance. *)
+(* As a relative distance. *)
 Theorem exp_single_near b : is_finite b = true -> -104 <= B2R b <= 8872 / 100 ->
   let e := Rtrigo_def.exp (B2R b) in bpow radix2 (-126) <= e ->
-  Softmax.near (- Rpower.ln (1 - 138 / 100 * bpow radix2 (-24))) (B2R (exp single constants b)) e.
+  Near.near (- Rpower.ln (1 - 138 / 100 * bpow radix2 (-24))) (B2R (exp single constants b)) e.
 Proof.
   intros Fb Hx e He. destruct (exp_single b Fb Hx) as [_ [H _]]. specialize (H He). fold e in H.
-  assert (Ep : 0 < e) by apply exp_pos. apply Softmax.near_relative. simpl. lra.
+  assert (Ep : 0 < e) by apply exp_pos. apply Near.near_relative. simpl. lra.
   assert (U := ulp_FLT_le radix2 (-149) 24 e). rewrite (Rabs_pos_eq e) in * by lra.
   specialize (U He). change (bpow radix2 (1 - 24)) with (bpow radix2 (1 + -24)) in U. rewrite bpow_plus in U.
   change (bpow radix2 1) with 2 in U. apply Rle_trans with (1 := H). lra.

@@ -211,3 +211,30 @@ Proof.
     assert (0 <= (q * r - p * p) / r * r) by (apply Rmult_le_pos; lra).
     replace ((q * r - p * p) / r * r) with (q * r - p * p) in H1 by (field; lra). lra.
 Qed.
+
+Lemma rsum_last n f : rsum (S n) f = rsum n f + f n.
+Proof. reflexivity. Qed.
+Lemma rsum_abs n f : Rabs (rsum n f) <= rsum n (fun i => Rabs (f i)).
+Proof. induction n as [|n IH]; simpl. rewrite Rabs_R0. lra. apply Rle_trans with (1 := Rabs_triang _ _). lra. Qed.
+
+(* Double sums: blocks 0 to b, of any sizes. *)
+Section Blocks.
+Variable size : nat -> nat.
+Definition dsum (b : nat) (f : nat -> nat -> R) : R := rsum (S b) (fun i => rsum (size i) (f i)).
+Lemma dsum_ext b f g : (forall i j, (i <= b)%nat -> (j < size i)%nat -> f i j = g i j) -> dsum b f = dsum b g.
+Proof. intros H. apply rsum_ext. intros i Hi. apply rsum_ext. intros j Hj. apply H; [lia|assumption]. Qed.
+Lemma dsum_le b f g : (forall i j, (i <= b)%nat -> (j < size i)%nat -> f i j <= g i j) -> dsum b f <= dsum b g.
+Proof. intros H. apply rsum_le. intros i Hi. apply rsum_le. intros j Hj. apply H; [lia|assumption]. Qed.
+Lemma dsum_scal_r b x f : dsum b (fun i j => f i j * x) = dsum b f * x.
+Proof. unfold dsum. rewrite <- rsum_scal_r. apply rsum_ext. intros. apply rsum_scal_r. Qed.
+Lemma dsum_plus b f g : dsum b (fun i j => f i j + g i j) = dsum b f + dsum b g.
+Proof. unfold dsum. rewrite <- rsum_plus. apply rsum_ext. intros. apply rsum_plus. Qed.
+Lemma dsum_minus b f g : dsum b (fun i j => f i j - g i j) = dsum b f - dsum b g.
+Proof. unfold dsum. rewrite <- rsum_minus. apply rsum_ext. intros. apply rsum_minus. Qed.
+Lemma dsum_abs b f : Rabs (dsum b f) <= dsum b (fun i j => Rabs (f i j)).
+Proof. apply Rle_trans with (1 := rsum_abs _ _). apply rsum_le. intros. apply rsum_abs. Qed.
+Lemma dsum_nonneg b f : (forall i j, (i <= b)%nat -> (j < size i)%nat -> 0 <= f i j) -> 0 <= dsum b f.
+Proof. intros H. apply rsum_nonneg. intros i Hi. apply rsum_nonneg. intros j Hj. apply H; [lia|assumption]. Qed.
+End Blocks.
+Arguments dsum_ext {size}. Arguments dsum_le {size}. Arguments dsum_scal_r {size}. Arguments dsum_plus {size}.
+Arguments dsum_minus {size}. Arguments dsum_abs {size}. Arguments dsum_nonneg {size}.

@@ -2,8 +2,8 @@
 
 sources      every file of _CoqProject opens with a comment, is at most 500 lines and has no unproven step; the sizes,
              the halving tree and the depth of the canonical sum are those of src/arith/sum.rs; exp, ln and their
-             coefficients are what translate.py makes of src/arith; the functions of the bits, and the operations that
-             Softmax.v takes from src/law/reference.rs, are those of the source
+             coefficients are what translate.py makes of src/arith; the functions of the bits are those of the source, Point.v has
+             the operations of src/law/reference.rs and Tables.v those of noised.rs; the CUDA text has the same (cuda.py)
 vectors      Coq runs its exp, ln, sum and dot on every line of vectors.txt and proves that no bit differs
 assumptions  prints the assumptions of every theorem to assumptions.txt; each must be listed in README.md
 selftest     plants mistakes, in the texts and in a theorem, each of which must be found
@@ -17,11 +17,14 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cuda
 import translate
 
 HERE = Path(__file__).resolve().parent
 SUM = HERE.parent / "src" / "arith" / "sum.rs"
 REFERENCE = HERE.parent / "src" / "law" / "reference.rs"
+NOISED_SOURCE = HERE.parent / "src" / "law" / "noised.rs"
+CUDA = HERE.parent / "src" / "cuda"
 FORBIDDEN = ["Admitted", "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture", "admit", "give_up", "bypass_check"]
 
 
@@ -159,23 +162,58 @@ def format_problems(rust, coq):
     return found
 
 
-# What Softmax.v takes from src/law/reference.rs.
+# A point: what, the line of src/law/reference.rs, and the line of Point.v that it is.
 POINT = [
-    ("a weight", "let weight = exp::exp::<T, M>(logit - largest);"),
-    ("the largest logit", "let largest = logits.iter().fold(logits[0], |m, &l| m.larger(l));"),
-    ("the total", "sums.total += weight;"),
-    ("the total's start", "total: T::ZERO,"),
-    ("a component's scale", "let scale = weight * precision[k];"),
-    ("the numerator", "sums.precision[i] = M::mul_add(scale, direction, sums.precision[i]);"),
-    ("the direction", "add(i, scale, z[i], M::mul_add(gain[k], z[i], shifted[i]));"),
-    ("the score", "sums.precision.iter().map(|&sum| -(sum / sums.total)).collect();"),
-    ("log-sum-exp", "log_density: (sums.largest + ln::ln::<T, M>(sums.total)) + self.reference,"),
-    ("a responsibility", ".map(|&l| exp::exp::<T, M>(l - sums.largest) / sums.total)"),
+    ("the larger", "", "if below A v w then w else v"),
+    ("a difference", "M::mul_add(-self.a, mu, x)", "fma A (neg A a) (mean i j k) (x k)"),
+    ("a square", "let square = |sum: T, z: &T| M::mul_add(*z, *z, sum);", "S k => fma A (f k) (g k) (chain_fma f g k)"),
+    ("a distance", "Form::Isotropic { precision, .. } => z.iter().fold(T::ZERO, square) * precision[k],",
+     "mul A (chain_fma (difference i j) (difference i j) d) (precision i j)"),
+    ("a logit", "M::mul_add(-T::HALF, self.distance::<M>(k, &self.difference::<M>(k, x)), self.offset[k])",
+     "fma A (neg A (half A)) (distance i j) (offset i j)"),
+    ("a block's largest logit", "let largest = logits.iter().fold(logits[0], |m, &l| m.larger(l));",
+     "match n with O => f 0%nat | S k => larger (largest_of f k) (f k) end"),
+    ("a weight", "let weight = exp::exp::<T, M>(logit - largest);", "exp A C (sub A (logit i j) (block_largest i))"),
+    ("the total", "sums.total += weight;", "S k => add A (chain_add f k) (f k)"),
+    ("the total's start", "total: T::ZERO,", "match n with O => zero A | S k => add"),
+    ("the numerators' start", "precision: vec![T::ZERO; d],", "match n with O => zero A | S k => fma"),
+    ("a component's scale", "let scale = weight * precision[k];", "mul A (weight i j) (precision i j)"),
+    ("the numerator", "sums.precision[i] = M::mul_add(scale, direction, sums.precision[i]);",
+     "chain_fma (fun j => mul A (weight i j) (precision i j)) (fun j => difference i j k) (size i)"),
+    ("the direction", "add(i, scale, z[i], M::mul_add(gain[k], z[i], shifted[i]));", "fma A (gain i j) (difference i j k) (shifted i j k)"),
+    ("the denoised sum", "sums.denoised[i] = M::mul_add(weight, summand, sums.denoised[i]);", "chain_fma (weight i) (summand k i) (size i)"),
+    ("blocks in order", "for (block, logits) in logits.chunks(COMPONENT_BLOCK).enumerate().skip(1) {", "match c with"),
+    ("two blocks' largest", "let largest = before.largest.larger(block.largest);", "S c' => larger (overall c') (block_largest c)"),
+    ("what is kept", "let old = exp::exp::<T, M>(before.largest - largest);", "exp A C (sub A (overall c') (overall c))"),
+    ("what is added", "let new = exp::exp::<T, M>(block.largest - largest);", "exp A C (sub A (block_largest c) (overall c))"),
+    ("two blocks", "let add = |before: T, block: T| M::mul_add(before, old, block * new);",
+     "fma A (combined part c') (exp A C (sub A (overall c') (overall c))) (mul A (part c) (exp A C (sub A (block_largest c) (overall c))))"),
+    ("all sums alike", "total: add(before.total, block.total),", "Definition total : T := combined block_total b."),
+    ("the score", "sums.precision.iter().map(|&sum| -(sum / sums.total)).collect();", "neg A (div A (combined (block_precision k) b) total)"),
+    ("the noise", "noise: score.iter().map(|&score| -self.s * score).collect(),", "mul A (neg A s) (score k)"),
+    ("the denoiser", ".map(|(&sum, &origin)| origin + sum / sums.total)", "add A (origin k) (div A (combined (block_denoised k) b) total)"),
+    ("log-sum-exp", "log_density: (sums.largest + ln::ln::<T, M>(sums.total)) + self.reference,",
+     "add A (add A (overall b) (ln A C total)) reference"),
+    ("a responsibility", ".map(|&l| exp::exp::<T, M>(l - sums.largest) / sums.total)", "div A (exp A C (sub A (logit i j) (overall b))) total"),
+]
+# The tables, which Tables.v takes from src/law/noised.rs.
+NOISED = [
+    ("the variance", "(a * a).mul_add(variance, s * s)"),
+    ("the precision", "T::from_f64(1.0 / noised_variance(channel, *variance));"),
+    ("the gain", "T::from_f64(channel.a() * variance / noised_variance(channel, *variance));"),
+    ("the determinant", "Covariance::Isotropic(v) => d as f64 * log(v[k])?,"),
+    ("the constant", "Ok(ln::ln::<f64, Hardware>(law.weights()[k]) - 0.5 * log_determinant)"),
+    ("the offset", "let offset = constants.iter().map(|c| T::from_f64(c - largest)).collect();"),
+    ("the block", "pub const COMPONENT_BLOCK: usize = 64;"),
 ]
 
 
-def point_problems(rust):
-    return [f"point: {what} is no longer `{line}`" for what, line in POINT if line not in rust]
+def point_problems(rust, noised, coq):
+    """reference.rs, noised.rs and Point.v."""
+    flat, coq = translate.squeezed(rust), translate.squeezed(without_comments(coq))
+    found = [f"point: {what} is no longer `{line}`" for what, line, _ in POINT if translate.squeezed(line) not in flat]
+    found += [f"Point.v: {what} is no longer `{line}`" for what, _, line in POINT if translate.squeezed(line) not in coq]
+    return found + [f"tables: {what} is no longer `{line}`" for what, line in NOISED if line not in noised]
 
 
 def translation_problems(rust, coq):
@@ -196,6 +234,17 @@ def arith():
 
 def models():
     return {name: (HERE / name).read_text() for name in ["Kernels.v", "Coefficients.v"]}
+
+
+def point_texts():
+    return REFERENCE.read_text(), NOISED_SOURCE.read_text(), (HERE / "Point.v").read_text()
+
+
+def cuda_texts():
+    kernels = CUDA / "kernels"
+    return {"text": (kernels / "canonical.cuh").read_text(), "mixture": (kernels / "mixture.cu").read_text(),
+            "kernels": (HERE / "Kernels.v").read_text(), "arithmetic": (HERE / "Arithmetic.v").read_text(),
+            "coefficients": translate.read("coefficients.rs"), "source": (CUDA / "source.rs").read_text()}
 
 
 def allowed():
@@ -242,17 +291,19 @@ def coq(text):
 
 
 def printed():
-    lines = []
-    for name in files():
-        module = name[:-2]
-        lines.append(f"From Tweedie Require {module}.")
-        for theorem in theorems((HERE / name).read_text()):
-            lines.append(f'Goal True. idtac "# {module}.{theorem}". Abort.')
-            lines.append(f"Print Assumptions {module}.{theorem}.")
-    run = coq("\n".join(lines) + "\n")
-    if run.returncode:
-        sys.exit(run.stderr)
-    return run.stdout
+    """What Coq says of every theorem; in two halves at once, dealt out in turn."""
+    wanted = [(name[:-2], theorem) for name in files() for theorem in theorems((HERE / name).read_text())]
+
+    def of(some):
+        lines = [f"From Tweedie Require {module}." for module in dict.fromkeys(module for module, _ in some)]
+        for module, theorem in some:
+            lines += [f'Goal True. idtac "# {module}.{theorem}". Abort.', f"Print Assumptions {module}.{theorem}."]
+        return coq("\n".join(lines) + "\n")
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(of, [wanted[::2], wanted[1::2]]))
+    report([run.stderr for run in runs if run.returncode])
+    return "".join(run.stdout for run in runs)
 
 
 def report(found):
@@ -266,7 +317,8 @@ def sources():
         found += source_problems(name, (HERE / name).read_text())
     found += sum_problems(SUM.read_text(), (HERE / "FloatSum.v").read_text())
     found += format_problems(translate.read("format.rs"), (HERE / "Arithmetic.v").read_text())
-    report(found + translation_problems(arith(), models()) + point_problems(REFERENCE.read_text()))
+    found += cuda.problems(**cuda_texts())
+    report(found + translation_problems(arith(), models()) + point_problems(*point_texts()))
 
 
 def vectors():
@@ -328,11 +380,19 @@ def selftest():
                      ("18014398509481984.0", "9007199254740992.0")]:
         assert old in bits, old
         caught(format_problems(bits.replace(old, new), arithmetic), new)
-    point = REFERENCE.read_text()
-    for old, new in [("(logit - largest)", "(largest - logit)"), ("-(sum / sums.total)", "(-sum) / sums.total"),
-                     ("M::mul_add(scale, direction, sums.precision[i])", "scale * direction + sums.precision[i]")]:
-        assert old in point, old
-        caught(point_problems(point.replace(old, new)), new)
+    texts = point_texts()
+    for at, old, new in [(0, "(logit - largest)", "(largest - logit)"), (0, "-(sum / sums.total)", "(-sum) / sums.total"),
+                         (0, "M::mul_add(scale, direction, sums.precision[i])", "scale * direction + sums.precision[i]"),
+                         (0, "M::mul_add(before, old, block * new)", "M::mul_add(block, new, before * old)"),
+                         (0, "M::mul_add(-self.a, mu, x)", "x - self.a * mu"), (0, "origin + sum / sums.total", "sum / sums.total + origin"),
+                         (1, "(a * a).mul_add(variance, s * s)", "a * a * variance + s * s"), (1, "COMPONENT_BLOCK: usize = 64", "COMPONENT_BLOCK: usize = 32"),
+                         (2, "(neg A a) (mean i j k)", "(mean i j k) (neg A a)"), (2, "(mul A (part c) (exp A", "(mul A (part c') (exp A")]:
+        assert old in texts[at], old
+        caught(point_problems(*(text.replace(old, new) if i == at else text for i, text in enumerate(texts))), new)
+    texts = cuda_texts()
+    for name, old, new in cuda.PLANTS:
+        assert old in texts[name], old
+        caught(cuda.problems(**{**texts, name: texts[name].replace(old, new)}), f"{name}: {new}")
     # The vectors: another bit in a result, and another operation in the model.
     lines = (HERE / "vectors.txt").read_text().splitlines()
     few = [line for line in lines if line.startswith(("exp32", "ln32"))][40:2000:40]
@@ -353,7 +413,16 @@ def selftest():
         ("Attack.v", "(R0 ^ 2 / 3)", "(R0 ^ 2 / 4)"),
         ("Samplers.v", "c * (a * s' - a' * s) ^ 2 / V", "2 * c * (a * s' - a' * s) ^ 2 / V"),
         ("Equivariance.v", "lambda * tau2 * (s ^ 2 / a) * delta", "2 * lambda * tau2 * (s ^ 2 / a) * delta"),
-        ("Softmax.v", "(2 * INR K + 2) * nu", "(2 * INR K + 1) * nu"),
+        ("Softmax.v", "e + tau + 2 * nu", "e + tau + nu"),
+        ("Softmax.v", "(tau * Rabs (p i j) + eta) * exp nu", "(tau * Rabs (p i j)) * exp nu"),
+        ("Logits.v", "dp + (INR d + 1) * nu", "dp + INR d * nu"),
+        ("Weights.v", "high i j / (high i j + others low i j)", "high i j / (high i j + others high i j)"),
+        ("Mixture.v", "radius i j + (Rabs (y i j) + radius i j) *", "(Rabs (y i j) + radius i j) *"),
+        ("PointBits.v", "512 * ((INR b + 1)", "128 * ((INR b + 1)"),
+        ("PointFormats.v", "148 / 100 * bpow radix2 (-24)", "146 / 100 * bpow radix2 (-24)"),
+        ("Invertible.v", "W i j - W i n * (W n j / T)", "W i j + W i n * (W n j / T)"),
+        ("Moderate.v", "N e b <= / 8", "N e b <= / 2"),
+        ("Tables.v", "near (3 * nu)", "near (2 * nu)"),
         ("Diffusion.v", "(s t * ds - da / a t * s t ^ 2)", "(s t * ds + da / a t * s t ^ 2)"),
         ("ScoreMatching.v", "- 2 * (p b * f b", "+ 2 * (p b * f b"),
         ("Resolvent.v", "kappa * w i j / 2", "kappa * w i j"),
