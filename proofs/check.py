@@ -242,7 +242,7 @@ def point_texts():
 
 def cuda_texts():
     kernels = CUDA / "kernels"
-    return {"text": (kernels / "canonical.cuh").read_text(), "mixture": (kernels / "mixture.cu").read_text(),
+    return {"text": (kernels / "canonical.cuh").read_text(), "mixture": (kernels / "mixture.cuh").read_text() + (kernels / "mixture.cu").read_text(),
             "kernels": (HERE / "Kernels.v").read_text(), "arithmetic": (HERE / "Arithmetic.v").read_text(),
             "coefficients": translate.read("coefficients.rs"), "source": (CUDA / "source.rs").read_text()}
 

@@ -1,9 +1,9 @@
-"""The CUDA text against the same models: src/cuda/kernels/canonical.cuh and mixture.cu.
+"""The CUDA text against the same models: src/cuda/kernels/canonical.cuh, mixture.cuh and mixture.cu.
 
 problems(...)   exp and ln of canonical.cuh, put into the words of Rust token by token, give through translate.py the same text as
                 exp.rs and ln.rs do, so the same operations on the same coefficients in the same order; the loops, the functions of the
                 bits and what the two formats are defined as are compared word for word with the numbers of Arithmetic.v; the name of
-                each number is that of the Rust constant (`coefficients.rs`, `source.rs`); mixture.cu has the operations of POINT
+                each number is that of the Rust constant (`coefficients.rs`, `source.rs`); mixture.cuh has the operations of POINT
 PLANTS          mistakes that problems must find
 """
 
@@ -51,7 +51,7 @@ FORMATS = {
     "32": {"real": "float", "word": "int", "calls": 4, "fma": "__fmaf_rn", "to": "__float_as_uint", "back": "__uint_as_float(x)"},
 }
 
-# What the models of a point take from mixture.cu, as check.py's POINT has it from reference.rs. A point within the safe radius has
+# What the models of a point take from mixture.cuh and mixture.cu, as check.py's POINT has it from reference.rs. A point within the safe radius has
 # scale 1, and multiplying by 1 is exact.
 POINT = [
     ("the scale of a near point", "Point p = {Row(workspace, threads, thread, 0), Row(workspace, threads, thread, 1), "
@@ -129,7 +129,7 @@ def rust(text, name):
 
 
 def problems(text, kernels, arithmetic, coefficients, source, mixture):
-    """canonical.cuh, Kernels.v, Arithmetic.v, coefficients.rs, source.rs and mixture.cu."""
+    """canonical.cuh, Kernels.v, Arithmetic.v, coefficients.rs, source.rs, and mixture.cuh with mixture.cu."""
     found = []
     try:
         made = "\n\n".join(translate.function(rust(text, name), name) for name in ("exp", "ln")) + "\nEnd Kernels.\n"
@@ -152,9 +152,9 @@ def problems(text, kernels, arithmetic, coefficients, source, mixture):
     wanted = translate.NUMBERS + translate.TABLES + ["INTEGERS"]
     found += [f"cuda: {a} is {b}" for a, b in pairs if a != b]
     found += [f"cuda: no {name}" for name in wanted if (name, name) not in pairs]
-    for line in ['for (name, values) in named_coefficients::<T>() {', "let list: Vec<String> = values.iter().map(|&x| number(x)).collect();",
+    for line in ['for (name, values) in named_coefficients::<T>() {', "let list: Vec<String> = values.iter().map(|&x| constant(x)).collect();",
                  "[single] => define(name, single),", 'all => define(name, &format!("{{{}}}", all.join(", "))),',
-                 'define("SQRT_HALF", &number(T::from_f64(std::f64::consts::FRAC_1_SQRT_2)));']:
+                 'define("SQRT_HALF", &constant(T::from_f64(std::f64::consts::FRAC_1_SQRT_2)));']:
         if line not in source:
             found.append(f"cuda: source.rs no longer has `{line}`")
     body = squeezed(UNROLLED.sub("", mixture)).replace("{ ", "{").replace(" }", "}")
