@@ -1,12 +1,11 @@
 (* No overflow: the executable point of Point.v, run on Flocq's numbers, is finite and is what Mixture.v computes over the reals.
 
-   The domain, with big = 2^(emax - 1), half the format's range, for K = (b + 1) N components: numbers zeta, P, G, Q, O with
-     |a mu| + |x| <= zeta, 1/v <= P, |gain| <= G, |shifted| <= Q, |offset| <= O;
-     16 (16 d zeta^2 P + O + 1) <= big                         the squares, the distances, the logits;
-     512 (b + 1) N (P zeta + G zeta + Q + 1) <= big           the sums and their quotients;
-   and moderate numbers of terms (d nu, N nu, b step at most 1/2). src/law/noised.rs has the same in safe_radius.
-     numbers            every table entry finite: difference, logit, the largest logits, the total, the sums;
-     score_finite, denoiser_finite, responsibility_finite, log_density_finite, noise_finite: finite, and the real numbers of Mixture.v. *)
+   The domain, with big = 2^(emax - 1), half the format's range, and numbers zeta, P, G, Q, O with
+     |a mu| + |x| <= zeta, 1/v <= P, |gain| <= G, |shifted| and |origin| <= Q, |offset| and |reference| <= O:
+     16 (32 d zeta^2 P + O + 1) <= big                      the squares, the distances, the logits;
+     4096 (b + 1) N (P zeta + G zeta + Q + 1) <= big        the sums and their quotients;
+   moderate numbers of terms (d nu, N nu, b step_cost at most 1/2), and the total known to half of itself.
+     score_finite, denoiser_finite, responsibility_finite, log_density_finite: finite, and the real numbers of Mixture.v. *)
 Require Import ZArith Reals Lra Lia.
 From Flocq Require Import Core BinarySingleNaN.
 From Tweedie Require Import Sums Near Softmax Logits Mixture Arithmetic Coefficients Kernels Refinement Formats Point PointSteps.
