@@ -309,8 +309,8 @@ fn planted_mistakes_are_caught() {
         (Isotropic, "const bool active = thread < n;", "const bool active = thread <= n;"),
         (Full, "i < count; i += blockDim.x", "i <= count; i += blockDim.x"),
         // Far points.
-        (Isotropic, "if (q < least)", "if (q <= least * (real)1.5)"),
-        (Diagonal, "-0.5 * least / p.scale / p.scale", "-0.5 * least / p.scale"),
+        (Isotropic, "if (q < far.least)", "if (q <= far.least * (real)1.5)"),
+        (Diagonal, "-0.5 * far.least / p.scale / p.scale", "-0.5 * far.least / p.scale"),
     ];
     for (kind, from, to) in mutants {
         assert!(caught(kind, from, to), "{kind:?}: {to}");
