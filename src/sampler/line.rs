@@ -3,7 +3,7 @@
 //! A step is x' = m(x) + c·z, m(x) = state·x + denoised·D̂(x) + noise·ε̂(x), so p'(y) = ∫ p(x)·N(y; m(x), c²) dx. The trapezoid rule on
 //! nodes h apart errs by the integrand's spectrum beyond 2π/h. p carries the noise c₋ of the step before and so falls in
 //! frequency k at least as e^(−c₋²k²/2); the kernel, where m has slope m', as e^(−(c/m')²k²/2); their product as that of the variance
-//! 1/(1/c₋² + m'²/c²). With h = min(c₋, c)/R, R = [`NODES_A_DEVIATION`], the error is within 2·exp(−2π²R²/(1 + m'²)) of the
+//! 1/(1/c₋² + m'²/c²). With h = min(c₋, c)/R, R = 4, the error is within 2·exp(−2π²R²/(1 + m'²)) of the
 //! integral of |p·N|: 2e-17 for slopes up to 2.6. Steeper slopes occur between modes that are far apart, where p is smallest, and
 //! kinks of a denoiser on a grid cost h² times what they bend.
 //!
