@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cudarc::driver::sys::{self, CUresult};
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig,
-    PushKernelArg,
+    CudaContext, CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr,
+    DriverError, LaunchConfig, PushKernelArg, result,
 };
 use cudarc::nvrtc::Ptx;
 
 use super::compile::{Image, compile};
+use super::launch_list::{Launch, Operand};
 use super::machine::{Argument, Arguments, DeviceReal, Geometry, Machine};
 use super::signature::Signature;
 use super::source::Kernel;
@@ -66,7 +67,7 @@ struct Inner {
     properties: Properties,
     context: Arc<CudaContext>,
     stream: Arc<CudaStream>,
-    functions: Mutex<HashMap<(Kernel, &'static str), CudaFunction>>,
+    modules: Mutex<HashMap<(Kernel, &'static str), Arc<CudaModule>>>,
 }
 
 /// The first device. Errors: as [`Device::open`].
@@ -106,8 +107,8 @@ impl Device {
             clock: attribute(Attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)? * 1000,
         };
         let stream = context.default_stream();
-        let functions = Mutex::new(HashMap::new());
-        Ok(Device(Arc::new(Inner { properties, context, stream, functions })))
+        let modules = Mutex::new(HashMap::new());
+        Ok(Device(Arc::new(Inner { properties, context, stream, modules })))
     }
 
     /// What it is.
@@ -115,27 +116,32 @@ impl Device {
         &self.0.properties
     }
 
-    /// The kernel, compiled and loaded at its first use.
+    /// The kernel of this name in a file, which is compiled and loaded at its first use.
     fn function<T: DeviceReal>(&self, kernel: Kernel, name: &str) -> Result<CudaFunction> {
         // Held while compiling, so that threads that want the same kernel compile it once.
-        let mut kept = self.0.functions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(function) = kept.get(&(kernel, T::NAME)) {
-            return Ok(function.clone());
-        }
-        let image = match compile::<T>(kernel, self.0.properties.capability)? {
-            Image::Cubin(code) => Ptx::from_binary(code),
-            Image::Ptx(text) => Ptx::from_src(text),
-        };
+        let mut kept = self.0.modules.lock().unwrap_or_else(PoisonError::into_inner);
         let load = |e| of_driver("a compiled kernel", e);
-        let module = self.0.context.load_module(image).map_err(load)?;
-        let function = module.load_function(name).map_err(load)?;
-        kept.insert((kernel, T::NAME), function.clone());
-        Ok(function)
+        let module = match kept.get(&(kernel, T::NAME)) {
+            Some(module) => module.clone(),
+            None => {
+                let image = match compile::<T>(kernel, self.0.properties.capability)? {
+                    Image::Cubin(code) => Ptx::from_binary(code),
+                    Image::Ptx(text) => Ptx::from_src(text),
+                };
+                let module = self.0.context.load_module(image).map_err(load)?;
+                kept.insert((kernel, T::NAME), module.clone());
+                module
+            }
+        };
+        module.load_function(name).map_err(load)
     }
 
     /// The address of an array, from an element on; 0 for none. Refuses memory of another device.
     fn address<T: DeviceReal>(&self, at: Option<(&CudaSlice<T>, usize)>) -> Result<u64> {
-        let Some((array, first)) = at else { return Ok(0) };
+        at.map_or(Ok(0), |(array, first)| self.address_of(array, first))
+    }
+
+    fn address_of<T>(&self, array: &CudaSlice<T>, first: usize) -> Result<u64> {
         if array.context() != &self.0.context {
             return Err(Error::Device {
                 what: "an array",
@@ -203,6 +209,8 @@ fn of_driver(what: &'static str, error: DriverError) -> Error {
 
 impl Machine for Device {
     type Array<T: DeviceReal> = CudaSlice<T>;
+    type Bytes = CudaSlice<u8>;
+    type Prepared = Prepared;
 
     fn free_bytes(&self) -> Result<u64> {
         let told = self.0.context.mem_get_info().map_err(|e| of_driver("the device", e))?;
@@ -276,6 +284,124 @@ impl Machine for Device {
         // the kernel reads and writes there: tests/launch.rs runs these very launches under an address sanitizer.
         unsafe { builder.launch(shape) }.map_err(|e| of_driver("a launch", e))?;
         Ok(())
+    }
+
+    fn reserve_bytes(&self, count: usize) -> Result<CudaSlice<u8>> {
+        // SAFETY: as in `reserve`; a list's array is uploaded, or a launch writes it before another reads it.
+        unsafe { self.0.stream.alloc(count) }.map_err(|e| of_driver("device memory", e))
+    }
+
+    fn upload_bytes(&self, from: &[u8], to: &mut CudaSlice<u8>) -> Result<()> {
+        fits(from.len(), to.len())?;
+        let Some(mut part) = to.try_slice_mut(..from.len()) else { return Ok(()) };
+        let copy = |e| of_driver("a copy to the device", e);
+        self.0.stream.memcpy_htod(from, &mut part).map_err(copy)?;
+        self.wait()
+    }
+
+    fn download_bytes(&self, from: &CudaSlice<u8>, to: &mut [u8]) -> Result<()> {
+        fits(to.len(), from.len())?;
+        let Some(part) = from.try_slice(..to.len()) else { return Ok(()) };
+        let copy = |e| of_driver("a launch, or a copy from the device", e);
+        self.0.stream.memcpy_dtoh(&part, to).map_err(copy)?;
+        self.wait()
+    }
+
+    /// A graph, captured on a stream of its own: the default stream cannot be captured, and no other thread's launches get in.
+    fn prepare<T: DeviceReal>(
+        &self,
+        list: &[Launch],
+        arrays: &Arc<Vec<CudaSlice<u8>>>,
+    ) -> Result<Prepared> {
+        // Compiling, loading and looking for addresses may not happen while a stream is captured.
+        let mut ready = Vec::with_capacity(list.len());
+        for launch in list {
+            let function = match launch.in_f64 {
+                true => self.function::<f64>(launch.kernel, launch.entry)?,
+                false => self.function::<T>(launch.kernel, launch.entry)?,
+            };
+            let address = |operand: &Operand| match operand {
+                Operand::Array(Some(array)) => {
+                    let memory = arrays.get(array.0).ok_or_else(|| no_array(launch))?;
+                    self.address_of(memory, 0)
+                }
+                _ => Ok(0),
+            };
+            let addresses = launch.arguments.iter().map(address).collect::<Result<Vec<u64>>>()?;
+            ready.push((launch, function, addresses));
+        }
+        let capture = |e| of_driver("the capture of a graph", e);
+        let stream = self.0.context.new_stream().map_err(capture)?;
+        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        stream.begin_capture(mode).map_err(capture)?;
+        let mut launched = Ok(());
+        for (launch, function, addresses) in &ready {
+            launched = put(&stream, launch, function, addresses).map_err(capture);
+            if launched.is_err() {
+                break;
+            }
+        }
+        // The capture ends in any case; what a launch said comes first.
+        let graph = stream.end_capture(sys::CUgraphInstantiate_flags(0)).map_err(capture);
+        launched?;
+        let graph = graph?.ok_or_else(|| Error::Device {
+            what: "the capture of a graph",
+            reason: "the driver gives none".to_string(),
+            remedy: "look in the system's log for messages of NVIDIA's driver",
+        })?;
+        graph.upload().map_err(capture)?;
+        stream.synchronize().map_err(capture)?;
+        Ok(Prepared { graph, _arrays: arrays.clone() })
+    }
+
+    fn replay(&self, prepared: &Prepared) -> Result<()> {
+        let start = |e| of_driver("a graph of launches", e);
+        self.0.context.bind_to_thread().map_err(start)?;
+        let graph = prepared.graph.cu_graph_exec();
+        // SAFETY: the graph lives as long as `prepared`, which cannot be sent to another thread, and so do the arrays that it names; a
+        // graph that is given up while it runs ends first, and memory is given back on this stream, after it.
+        unsafe { result::graph::launch(graph, self.0.stream.cu_stream()) }.map_err(start)
+    }
+}
+
+/// A graph of launches, and the memory that they name.
+pub struct Prepared {
+    graph: CudaGraph,
+    _arrays: Arc<Vec<CudaSlice<u8>>>,
+}
+
+/// Puts a launch of a list, whose pointers are these, on a stream.
+fn put(
+    stream: &Arc<CudaStream>,
+    launch: &Launch,
+    function: &CudaFunction,
+    addresses: &[u64],
+) -> std::result::Result<(), DriverError> {
+    let mut builder = stream.launch_builder(function);
+    for (operand, address) in launch.arguments.iter().zip(addresses) {
+        match operand {
+            Operand::Int(x) => builder.arg(x),
+            Operand::Count(x) => builder.arg(x),
+            Operand::F32(x) => builder.arg(x),
+            Operand::F64(x) => builder.arg(x),
+            Operand::Array(_) => builder.arg(address),
+        };
+    }
+    let shape = LaunchConfig {
+        grid_dim: (launch.blocks, 1, 1),
+        block_dim: (launch.threads, 1, 1),
+        shared_mem_bytes: launch.shared as u32,
+    };
+    // SAFETY: the list is one that `Step` makes: tests run such lists, as they are, under an address sanitizer, with as many arguments
+    // as the kernel has parameters. Each array belongs to this device and lives as long as the graph.
+    unsafe { builder.launch(shape) }.map(|_| ())
+}
+
+fn no_array(launch: &Launch) -> Error {
+    Error::Device {
+        what: "a list of launches",
+        reason: format!("{} names an array that is not there", launch.entry),
+        remedy: "this is a fault of tweedie: please report it",
     }
 }
 

@@ -13,9 +13,9 @@ const THREADS: u32 = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Array(pub usize);
 
-/// An argument of a kernel, in the order of its parameters.
+/// An argument of a launch in a list, in the order of the parameters: plain data, where `machine::Argument` names memory itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Argument {
+pub enum Operand {
     /// `int`.
     Int(i32),
     /// `unsigned long long`.
@@ -28,41 +28,41 @@ pub enum Argument {
     Array(Option<Array>),
 }
 
-impl Argument {
+impl Operand {
     /// A number in the format T.
     pub fn real<T: Real>(x: T) -> Self {
-        if T::NAME == "f32" { Argument::F32(x.to_f64() as f32) } else { Argument::F64(x.to_f64()) }
+        if T::NAME == "f32" { Operand::F32(x.to_f64() as f32) } else { Operand::F64(x.to_f64()) }
     }
 }
 
-impl From<Array> for Argument {
+impl From<Array> for Operand {
     fn from(array: Array) -> Self {
-        Argument::Array(Some(array))
+        Operand::Array(Some(array))
     }
 }
 
-impl From<Option<Array>> for Argument {
+impl From<Option<Array>> for Operand {
     fn from(array: Option<Array>) -> Self {
-        Argument::Array(array)
+        Operand::Array(array)
     }
 }
 
-impl From<u64> for Argument {
+impl From<u64> for Operand {
     fn from(count: u64) -> Self {
-        Argument::Count(count)
+        Operand::Count(count)
     }
 }
 
-impl From<usize> for Argument {
+impl From<usize> for Operand {
     /// For a parameter of type `int`: sizes of a network and of a law are far below 2³¹.
     fn from(size: usize) -> Self {
-        Argument::Int(size as i32)
+        Operand::Int(size as i32)
     }
 }
 
-impl From<bool> for Argument {
+impl From<bool> for Operand {
     fn from(flag: bool) -> Self {
-        Argument::Int(i32::from(flag))
+        Operand::Int(i32::from(flag))
     }
 }
 
@@ -82,7 +82,7 @@ pub struct Launch {
     /// Bytes of dynamic shared memory.
     pub shared: usize,
     /// The arguments.
-    pub arguments: Vec<Argument>,
+    pub arguments: Vec<Operand>,
 }
 
 impl Launch {
@@ -91,7 +91,7 @@ impl Launch {
         part: Part,
         entry: &'static str,
         work: u64,
-        arguments: Vec<Argument>,
+        arguments: Vec<Operand>,
     ) -> Self {
         Launch::blocks(part, entry, (work.div_ceil(u64::from(THREADS)), THREADS, 0), arguments)
     }
@@ -101,7 +101,7 @@ impl Launch {
         part: Part,
         entry: &'static str,
         (blocks, threads, shared): (u64, u32, usize),
-        arguments: Vec<Argument>,
+        arguments: Vec<Operand>,
     ) -> Self {
         Launch {
             kernel: Kernel::Training(part),

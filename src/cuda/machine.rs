@@ -3,6 +3,9 @@
 //!
 //! Uses `arith`, `error`. Spec: N3.
 
+use std::sync::Arc;
+
+use super::launch_list::Launch;
 use super::signature::{Parameter, Signature};
 use super::source::Kernel;
 use crate::arith::Real;
@@ -63,6 +66,10 @@ pub type Arguments<'a, M, T> = Vec<(&'static str, Argument<'a, M, T>)>;
 pub trait Machine: Clone {
     /// Numbers in its memory.
     type Array<T: DeviceReal>;
+    /// Bytes in its memory: an array of a list of launches, of any type.
+    type Bytes;
+    /// A list of launches made ready, with the arrays that it names.
+    type Prepared;
 
     /// Bytes that are free.
     fn free_bytes(&self) -> Result<u64>;
@@ -90,6 +97,28 @@ pub trait Machine: Clone {
         geometry: Geometry,
         arguments: &Arguments<'_, Self, T>,
     ) -> Result<()>;
+
+    /// Memory for so many bytes, at least one; what it holds is not said.
+    fn reserve_bytes(&self, count: usize) -> Result<Self::Bytes>;
+
+    /// Copies the host's bytes to the start of the memory, which has room for them.
+    fn upload_bytes(&self, from: &[u8], to: &mut Self::Bytes) -> Result<()>;
+
+    /// Copies from the start of the memory, after all launches so far; an error of one of them is seen here at the latest.
+    fn download_bytes(&self, from: &Self::Bytes, to: &mut [u8]) -> Result<()>;
+
+    /// Makes a list for the format T ready to be carried out any number of times: kernels are compiled, and no argument changes any more.
+    /// The list is one that `Step` made, with memory for each of its arrays.
+    ///
+    /// Errors: `Device`, also where a launch names an array that is not there.
+    fn prepare<T: DeviceReal>(
+        &self,
+        list: &[Launch],
+        arrays: &Arc<Vec<Self::Bytes>>,
+    ) -> Result<Self::Prepared>;
+
+    /// Starts every launch of a list, in its order, after all launches so far.
+    fn replay(&self, prepared: &Self::Prepared) -> Result<()>;
 }
 
 /// Launches a kernel with arguments that are compared with its signature first.

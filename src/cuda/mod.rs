@@ -2,9 +2,9 @@
 //!
 //! The sources (`kernels/*.cu`) with what is put before them ([`source()`]), tables as the kernels read them ([`Tables`],
 //! [`SamplerTables`]), a training step as a list of launches ([`Step`]), and the host's side: [`DeviceLaw`] evaluates a law at points on
-//! a [`Machine`], [`DeviceArray`] keeps numbers there. With the feature `cuda` the machine is a GPU, `first_device()`.
+//! a [`Machine`], [`DeviceTrainer`] trains a network there, [`DeviceArray`] keeps numbers there. With the feature `cuda` the machine is a GPU, `first_device()`.
 //! `tests/kernels.rs` and its neighbours run the kernels on the CPU, block by block, under several schedules and sanitizers, and compare every
-//! bit with the Rust path; `tests/launch.rs` does so with the launches of [`DeviceLaw`], as they are; `make kernels` compiles for three
+//! bit with the Rust path; `tests/launch.rs` does so with the launches of [`DeviceLaw`] and [`DeviceTrainer`], as they are; `make kernels` compiles for three
 //! generations of GPU. `docs/gpu.md` says what has and has not run on a device.
 //!
 //! Beside the floors. Uses `arith`, `attack`, `channel`, `denoiser`, `error`, `law`, `objective`, `sampler`, `train`, `tweedie`.
@@ -30,6 +30,7 @@ pub mod signature;
 mod source;
 mod step;
 mod tables;
+mod trainer;
 
 pub use array::{DeviceArray, Draw, Function, apply};
 #[cfg(feature = "cuda")]
@@ -37,7 +38,7 @@ pub use compile::{Image, compile};
 #[cfg(feature = "cuda")]
 pub use device::{Device, Properties, first_device};
 pub use launch::{DeviceEvaluation, DeviceLaw};
-pub use launch_list::{Argument, Array, Arrays, Launch, Storage};
+pub use launch_list::{Array, Arrays, Launch, Operand, Storage};
 pub use levels::Levels;
 pub use machine::{DeviceReal, Machine};
 pub use network::{BackPass, Network, Record};
@@ -47,3 +48,4 @@ pub use sampler_tables::{SamplerTables, check_outcomes};
 pub use source::{Kernel, source};
 pub use step::{STEPS_IN_TABLE, Step};
 pub use tables::{Kind, Tables};
+pub use trainer::DeviceTrainer;

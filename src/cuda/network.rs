@@ -2,7 +2,7 @@
 //!
 //! Beside the floors. Uses `arith`, `denoiser`. Spec: T3, E1, N3.
 
-use super::launch_list::{Argument, Array, Arrays, Launch};
+use super::launch_list::{Array, Arrays, Launch, Operand};
 use super::part::Part;
 use crate::arith::Real;
 use crate::denoiser::mlp::{Activation, Architecture};
@@ -332,7 +332,7 @@ impl Network {
         &self,
         entry: &'static str,
         columns: usize,
-        arguments: Vec<Argument>,
+        arguments: Vec<Operand>,
     ) -> Launch {
         tiled::<T>(entry, tiles(self.rows as usize, columns), arguments)
     }
@@ -342,7 +342,7 @@ fn tiles(rows: usize, columns: usize) -> u64 {
     (rows.div_ceil(TILE) * columns.div_ceil(TILE)) as u64
 }
 
-fn tiled<T: Real>(entry: &'static str, blocks: u64, arguments: Vec<Argument>) -> Launch {
+fn tiled<T: Real>(entry: &'static str, blocks: u64, arguments: Vec<Operand>) -> Launch {
     let shared = SHARED_NUMBERS * size_of::<T>();
     Launch::blocks(Part::Network, entry, (blocks, TILE_THREADS, shared), arguments)
 }

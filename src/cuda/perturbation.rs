@@ -2,7 +2,7 @@
 //!
 //! Beside the floors. Uses `arith`, `attack`. Spec: E4, N3.
 
-use super::launch_list::{Argument, Array, Arrays, Launch};
+use super::launch_list::{Array, Arrays, Launch, Operand};
 use super::network::{Network, Record};
 use super::part::Part;
 use crate::arith::Real;
@@ -64,7 +64,7 @@ impl Batch {
         &self,
         part: Part,
         entry: &'static str,
-        own: impl IntoIterator<Item = Argument>,
+        own: impl IntoIterator<Item = Operand>,
     ) -> Launch {
         self.each(part, entry, self.rows, own)
     }
@@ -74,7 +74,7 @@ impl Batch {
         &self,
         part: Part,
         entry: &'static str,
-        own: impl IntoIterator<Item = Argument>,
+        own: impl IntoIterator<Item = Operand>,
     ) -> Launch {
         self.each(part, entry, self.rows * self.dimension as u64, own)
     }
@@ -84,7 +84,7 @@ impl Batch {
         part: Part,
         entry: &'static str,
         work: u64,
-        own: impl IntoIterator<Item = Argument>,
+        own: impl IntoIterator<Item = Operand>,
     ) -> Launch {
         let all = [self.rows.into(), self.dimension.into()];
         Launch::each(part, entry, work, all.into_iter().chain(own).collect())
@@ -93,7 +93,7 @@ impl Batch {
     /// x′ = x + h·ω.
     pub(super) fn moved(&self, x: Array, omega: Array, there: Array) -> Launch {
         let own = [self.level, self.numbers, x, omega, there];
-        self.each_entry(Part::Objective, "objective_perturbed", own.map(Argument::from))
+        self.each_entry(Part::Objective, "objective_perturbed", own.map(Operand::from))
     }
 
     fn entries(&self) -> u64 {
@@ -140,7 +140,7 @@ fn start<T: Real>(
     arrays: &mut Arrays,
     list: &mut Vec<Launch>,
 ) {
-    let (batch, radius) = (&at.batch, Argument::from(at.radius));
+    let (batch, radius) = (&at.batch, Operand::from(at.radius));
     let (rows, entries) = (batch.rows, batch.entries());
     let per_call = T::PER_CALL as u64;
     match shape {
@@ -310,7 +310,7 @@ impl Ascent<'_> {
             [
                 number(settings.norm).into(),
                 relative.into(),
-                Argument::F64(alpha),
+                Operand::F64(alpha),
                 at.radius.into(),
                 (self.residual() == 1).then_some(self.effect).into(),
                 self.pulled.into(),

@@ -2,7 +2,7 @@
 //!
 //! Beside the floors. Uses `arith`, `law`, `train`. Spec: notation, N3.
 
-use super::launch_list::{Argument, Array, Arrays, Launch};
+use super::launch_list::{Array, Arrays, Launch, Operand};
 use super::levels::Law;
 use super::part::Part;
 use super::perturbation::Batch;
@@ -61,7 +61,7 @@ impl Rows {
         match &self.data {
             Data::Set { points, count, index: chosen } => {
                 list.push(index(batch, Purpose::Point, *count, *chosen));
-                let own = [*chosen, *points, self.clean].map(Argument::from);
+                let own = [*chosen, *points, self.clean].map(Operand::from);
                 list.push(batch.each_entry(Part::Rows, "rows_chosen", own));
             }
             Data::Law { law, components, uniforms, normals } => {
@@ -71,7 +71,7 @@ impl Rows {
                 let numbers = [(*components as usize).into(), law.form.into()];
                 let arrays = [Some(law.cumulative), Some(law.mean), Some(law.deviation)];
                 let drawn = [law.vectors, Some(*uniforms), Some(*normals), Some(self.clean)];
-                let arrays = arrays.into_iter().chain(drawn).map(Argument::from);
+                let arrays = arrays.into_iter().chain(drawn).map(Operand::from);
                 let own = numbers.into_iter().chain(arrays);
                 list.push(batch.each_row(Part::Rows, "rows_sample", own));
             }
@@ -79,13 +79,13 @@ impl Rows {
         let stream = (Purpose::Noise.stream(0), 1);
         list.push(batch.draw(true, stream, (entries, T::PER_CALL as u64), self.noise));
         let own = [batch.level, batch.numbers, self.clean, self.noise, self.x];
-        list.push(batch.each_entry(Part::Objective, "objective_points", own.map(Argument::from)));
+        list.push(batch.each_entry(Part::Objective, "objective_points", own.map(Operand::from)));
     }
 }
 
 /// A number below `count` for every row.
 fn index(batch: &Batch, purpose: Purpose, count: u64, out: Array) -> Launch {
-    let numbers = [batch.seed, purpose.stream(0), count].map(Argument::from);
+    let numbers = [batch.seed, purpose.stream(0), count].map(Operand::from);
     let all = [batch.rows.into(), batch.clock.into()].into_iter().chain(numbers);
     Launch::each(Part::Rows, "rows_index", batch.rows, all.chain([out.into()]).collect())
 }

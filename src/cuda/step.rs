@@ -6,7 +6,7 @@
 //!
 //! Beside the floors. Uses `arith`, `denoiser`, `error`, `law`, `train`, `tweedie`. Spec: E1, T4, N3.
 
-use super::launch_list::{Argument, Array, Arrays, Launch};
+use super::launch_list::{Array, Arrays, Launch, Operand};
 use super::levels::Levels;
 use super::network::{BackPass, Network, Record};
 use super::part::{Part, STEP_NUMBERS};
@@ -65,6 +65,16 @@ impl Step {
     /// Errors: `Error::Unknown` for the target `exact`, which no kernel computes; `Error::Domain` where the batch is too
     /// large for one launch, or a level has no head.
     pub fn new<T: Real>(plan: &Plan, mlp: &Mlp<T>, state: &State<T>) -> Result<Step> {
+        Step::with_table(plan, mlp, state, STEPS_IN_TABLE)
+    }
+
+    /// The same with at most so many steps in the table.
+    pub(super) fn with_table<T: Real>(
+        plan: &Plan,
+        mlp: &Mlp<T>,
+        state: &State<T>,
+        in_table: u64,
+    ) -> Result<Step> {
         check(plan, mlp)?;
         let architecture = *mlp.architecture();
         let (n, d, theta) = (plan.config.batch, architecture.dimension, mlp.parameters());
@@ -85,7 +95,7 @@ impl Step {
         let parameters = arrays.holding("parameters", theta);
         let own = [parameters, batch.level, batch.numbers, levels.embedding, batch.fault];
         let network = Network::new(n, architecture, theta.len(), own);
-        let end = plan.config.steps.min(state.step.saturating_add(STEPS_IN_TABLE));
+        let end = plan.config.steps.min(state.step.saturating_add(in_table));
         let update = Update::new(plan, (state, end), parameters, batch, &mut arrays);
         let losses = arrays.room::<f64>("losses", 3);
         let rows = Rows::new::<T>(plan, batch, &mut arrays);
@@ -189,7 +199,7 @@ impl Parts<'_> {
                 self.clean.noise.into(),
                 rows.clean.into(),
                 rows.noise.into(),
-                Argument::real(share),
+                Operand::real(share),
                 self.vectors[0].into(),
                 self.vectors[1].into(),
                 self.values.into(),
@@ -247,8 +257,8 @@ impl Parts<'_> {
         let radius = arrays.room::<T>("radii", n);
         let stream = (Purpose::Radius.stream(0), 1);
         list.push(batch.draw(false, stream, (batch.rows, 2), uniforms).in_f64());
-        let offset = Argument::F64(on.radius.offset);
-        let own = [uniforms, exact, radius].map(Argument::from);
+        let offset = Operand::F64(on.radius.offset);
+        let own = [uniforms, exact, radius].map(Operand::from);
         let own = [batch.level.into(), batch.wide.into(), offset].into_iter().chain(own);
         list.push(Launch::each(
             Part::Rows,
@@ -290,7 +300,7 @@ impl Parts<'_> {
                 record.noise.into(),
                 omega.into(),
                 on.consistency.stop_gradient.into(),
-                Argument::real(self.share::<T>()),
+                Operand::real(self.share::<T>()),
                 self.vectors[0].into(),
                 self.vectors[1].into(),
                 vectors[0].into(),
@@ -368,7 +378,7 @@ impl Update {
             vec![
                 sums.into(),
                 self.sums.into(),
-                Argument::F64(settings.clip),
+                Operand::F64(settings.clip),
                 self.norm.into(),
                 self.shrink.into(),
                 fault.into(),
@@ -383,7 +393,7 @@ impl Update {
             settings.weight_decay,
             1.0 - settings.average,
         ];
-        let numbers = numbers.map(|x| Argument::real(T::from_f64(x)));
+        let numbers = numbers.map(|x| Operand::real(T::from_f64(x)));
         let arrays = [
             self.shrink,
             fault,
@@ -394,7 +404,7 @@ impl Update {
             self.average,
         ];
         let own = [self.count.into(), clock.into(), self.steps.into()];
-        let all = own.into_iter().chain(numbers).chain(arrays.map(Argument::from)).collect();
+        let all = own.into_iter().chain(numbers).chain(arrays.map(Operand::from)).collect();
         list.push(Launch::each(Part::Optimizer, "optimizer_update", self.count, all));
         let own = vec![clock.into(), fault.into()];
         list.push(Launch::blocks(Part::Optimizer, "optimizer_advance", (1, 1, 0), own));

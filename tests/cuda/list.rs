@@ -60,14 +60,14 @@ impl Memory {
             let (mut arguments, mut arrays) = (Vec::new(), Vec::new());
             for argument in &launch.arguments {
                 arguments.push(match *argument {
-                    cuda::Argument::Int(x) => Argument::int(x),
-                    cuda::Argument::Count(x) => Argument::count(x),
-                    cuda::Argument::F32(x) => Argument::real(x),
-                    cuda::Argument::F64(x) => Argument::real(x),
-                    cuda::Argument::Array(None) => Argument::Buffer(Vec::new()),
-                    cuda::Argument::Array(Some(Array(at))) => Argument::Buffer(self.0[at].clone()),
+                    cuda::Operand::Int(x) => Argument::int(x),
+                    cuda::Operand::Count(x) => Argument::count(x),
+                    cuda::Operand::F32(x) => Argument::real(x),
+                    cuda::Operand::F64(x) => Argument::real(x),
+                    cuda::Operand::Array(None) => Argument::Buffer(Vec::new()),
+                    cuda::Operand::Array(Some(Array(at))) => Argument::Buffer(self.0[at].clone()),
                 });
-                if let cuda::Argument::Array(array) = argument {
+                if let cuda::Operand::Array(array) = argument {
                     // An array in two places would be two copies here.
                     assert!(array.is_none() || !arrays.contains(array), "{}", launch.entry);
                     arrays.push(*array);

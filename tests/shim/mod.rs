@@ -1,5 +1,7 @@
-//! A machine that runs the kernels on the CPU, one process a launch, and counts its memory: what `DeviceLaw` and `DeviceArray` are
-//! tested on where there is no GPU. The caller has the module `cuda`.
+//! A machine that runs the kernels on the CPU, one process a launch, and counts its memory: what `DeviceLaw`, `DeviceTrainer` and
+//! `DeviceArray` are tested on where there is no GPU. The caller has the module `cuda`.
+
+#![allow(dead_code)]
 
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
@@ -8,7 +10,7 @@ use tweedie::Error;
 use tweedie::arith::Real;
 use tweedie::cuda::machine::{Argument, Arguments, Geometry};
 use tweedie::cuda::signature::Signature;
-use tweedie::cuda::{DeviceReal, Kernel, Machine, source};
+use tweedie::cuda::{self, DeviceReal, Kernel, Machine, Operand, source};
 
 use crate::cuda::{Argument as Passed, Launch, Program, Watch};
 
@@ -17,6 +19,14 @@ pub struct Shim {
     state: Arc<Mutex<State>>,
     change: Option<(&'static str, &'static str)>,
     launches: fn(&mut Geometry),
+    list: fn(&mut Vec<cuda::Launch>),
+}
+
+/// A list of launches, and its arrays.
+pub struct Prepared {
+    /// The text of each launch's kernel.
+    list: Vec<(cuda::Launch, String)>,
+    arrays: Arc<Vec<Memory<u8>>>,
 }
 
 struct State {
@@ -43,7 +53,7 @@ impl<T> Drop for Memory<T> {
 impl Shim {
     pub fn new() -> Self {
         let state = State { free: 1 << 32, claimed: None, launches: 0, reserves: 0 };
-        Shim { state: Arc::new(Mutex::new(state)), change: None, launches: |_| () }
+        Shim { state: Arc::new(Mutex::new(state)), change: None, launches: |_| (), list: |_| () }
     }
 
     /// With a mistake in every kernel that has this text.
@@ -54,6 +64,27 @@ impl Shim {
     /// With a mistake in every launch.
     pub fn with_launches(self, launches: fn(&mut Geometry)) -> Self {
         Shim { launches, ..self }
+    }
+
+    /// With a mistake in every list of launches.
+    pub fn with_list(self, list: fn(&mut Vec<cuda::Launch>)) -> Self {
+        Shim { list, ..self }
+    }
+
+    fn memory<T>(&self, bytes: usize) -> tweedie::Result<Memory<T>> {
+        let mut state = self.state.lock().unwrap();
+        state.free = state.free.checked_sub(bytes as u64).ok_or_else(full)?;
+        state.reserves += 1;
+        // NaN until it is written.
+        let bytes = Mutex::new(vec![0xff; bytes]);
+        Ok(Memory { bytes, state: self.state.clone(), format: PhantomData })
+    }
+
+    fn changed(&self, text: String) -> String {
+        match self.change {
+            Some((from, to)) if text.contains(from) => text.replacen(from, to, 1),
+            _ => text,
+        }
     }
 
     /// So many bytes are free from now on.
@@ -99,6 +130,8 @@ fn full() -> Error {
 
 impl Machine for Shim {
     type Array<T: DeviceReal> = Memory<T>;
+    type Bytes = Memory<u8>;
+    type Prepared = Prepared;
 
     fn free_bytes(&self) -> tweedie::Result<u64> {
         let state = self.state.lock().unwrap();
@@ -107,13 +140,7 @@ impl Machine for Shim {
 
     fn reserve<T: DeviceReal>(&self, count: usize) -> tweedie::Result<Memory<T>> {
         assert!(count > 0, "no memory is asked for");
-        let bytes = count * size_of::<T>();
-        let mut state = self.state.lock().unwrap();
-        state.free = state.free.checked_sub(bytes as u64).ok_or_else(full)?;
-        state.reserves += 1;
-        // NaN until it is written.
-        let bytes = Mutex::new(vec![0xff; bytes]);
-        Ok(Memory { bytes, state: self.state.clone(), format: PhantomData })
+        self.memory(count * size_of::<T>())
     }
 
     fn capacity<T: DeviceReal>(array: &Memory<T>) -> usize {
@@ -145,11 +172,7 @@ impl Machine for Shim {
     ) -> tweedie::Result<()> {
         self.state.lock().unwrap().launches += 1;
         (self.launches)(&mut geometry);
-        let text = source::<T>(kernel);
-        let text = match self.change {
-            Some((from, to)) if text.contains(from) => text.replacen(from, to, 1),
-            _ => text,
-        };
+        let text = self.changed(source::<T>(kernel));
         let from = |at: Option<(&Memory<T>, usize)>| {
             at.map_or(Vec::new(), |(array, first)| {
                 array.bytes.lock().unwrap()[first * size_of::<T>()..].to_vec()
@@ -188,6 +211,82 @@ impl Machine for Shim {
             let kept = &mut bytes[first * size_of::<T>()..];
             assert!(written || *kept == buffer[..], "{} wrote to what it reads", signature.name);
             kept.copy_from_slice(&buffer);
+        }
+        Ok(())
+    }
+
+    fn reserve_bytes(&self, count: usize) -> tweedie::Result<Memory<u8>> {
+        assert!(count > 0, "no memory is asked for");
+        self.memory(count)
+    }
+
+    fn upload_bytes(&self, from: &[u8], to: &mut Memory<u8>) -> tweedie::Result<()> {
+        to.bytes.lock().unwrap()[..from.len()].copy_from_slice(from);
+        Ok(())
+    }
+
+    fn download_bytes(&self, from: &Memory<u8>, to: &mut [u8]) -> tweedie::Result<()> {
+        to.copy_from_slice(&from.bytes.lock().unwrap()[..to.len()]);
+        Ok(())
+    }
+
+    fn prepare<T: DeviceReal>(
+        &self,
+        list: &[cuda::Launch],
+        arrays: &Arc<Vec<Memory<u8>>>,
+    ) -> tweedie::Result<Prepared> {
+        let mut list = list.to_vec();
+        (self.list)(&mut list);
+        let text = |launch: cuda::Launch| {
+            let text = match launch.in_f64 {
+                true => source::<f64>(launch.kernel),
+                false => source::<T>(launch.kernel),
+            };
+            (launch, self.changed(text))
+        };
+        Ok(Prepared { list: list.into_iter().map(text).collect(), arrays: arrays.clone() })
+    }
+
+    fn replay(&self, prepared: &Prepared) -> tweedie::Result<()> {
+        for (launch, text) in &prepared.list {
+            self.state.lock().unwrap().launches += 1;
+            let of = |operand: &Operand| match operand {
+                Operand::Array(Some(array)) => Some(&prepared.arrays[array.0]),
+                _ => None,
+            };
+            let passed: Vec<Passed> = launch
+                .arguments
+                .iter()
+                .map(|operand| match *operand {
+                    Operand::Int(x) => Passed::int(x),
+                    Operand::Count(x) => Passed::count(x),
+                    Operand::F32(x) => Passed::real(x),
+                    Operand::F64(x) => Passed::real(x),
+                    Operand::Array(_) => Passed::Buffer(
+                        of(operand)
+                            .map_or(Vec::new(), |memory| memory.bytes.lock().unwrap().clone()),
+                    ),
+                })
+                .collect();
+            let geometry = Launch {
+                schedule: 77,
+                blocks: launch.blocks,
+                threads: launch.threads,
+                shared: launch.shared as u32,
+            };
+            let found = Program::new(text, Watch::Sanitizers)
+                .run(launch.entry, geometry, &passed)
+                .map_err(|reason| Error::Device {
+                    what: "a launch",
+                    reason,
+                    remedy: "none here",
+                })?;
+            let arrays = launch.arguments.iter().filter(|x| matches!(x, Operand::Array(_)));
+            for (operand, buffer) in arrays.zip(found) {
+                if let Some(memory) = of(operand) {
+                    *memory.bytes.lock().unwrap() = buffer;
+                }
+            }
         }
         Ok(())
     }
