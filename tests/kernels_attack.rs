@@ -15,7 +15,7 @@ use tweedie::arith::{Real, fill_normal, fill_uniform, uniform_index};
 use tweedie::attack::{Address, Attack, Inner, Keep, Norm, Settings, Shape, StepSize, Units};
 use tweedie::channel::Channel;
 use tweedie::cuda::{
-    Argument, Arrays, At, Batch, Kernel, Launch, Levels, Network, Part, ascend, draw,
+    Arrays, At, Batch, Kernel, Launch, Levels, Network, Operand, Part, ascend, draw,
 };
 use tweedie::denoiser::mlp::Architecture;
 use tweedie::denoiser::{AtLevels, Block, Mlp, Trainable};
@@ -259,9 +259,9 @@ fn projections_agree<T: Real>(norm: Norm, d: usize, seed: u64, how: How) -> Resu
         threads: 33,
         shared: 0,
         arguments: vec![
-            Argument::Count(radii.len() as u64),
-            Argument::Int(d as i32),
-            Argument::Int(number),
+            Operand::Count(radii.len() as u64),
+            Operand::Int(d as i32),
+            Operand::Int(number),
             radius.into(),
             omega.into(),
         ],
