@@ -55,12 +55,11 @@ pub(crate) struct Measured {
 }
 
 /// What an exact optimum generates.
-#[derive(Clone, Copy)]
 enum Exactly {
     /// A law that is known with no sampling (T8): of a Gaussian law's affine optimum, or on the line.
     Law(Quality),
     /// The optimum over all functions in the plane, by as many points a seed as a model generates.
-    Drawn([Quality; SEEDS]),
+    Drawn(Box<[Quality; SEEDS]>),
 }
 
 impl Exactly {
@@ -68,7 +67,7 @@ impl Exactly {
         match self {
             Exactly::Law(quality) => (aspect.of)(quality).value,
             Exactly::Drawn(seeds) => {
-                let values = seeds.map(|quality| (aspect.of)(&quality).value);
+                let values = seeds.each_ref().map(|quality| (aspect.of)(quality).value);
                 Estimate::ratio(&values, &[1.0; SEEDS]).centre
             }
         }
@@ -115,8 +114,7 @@ impl Measured {
                 cases.push(exactly(self.law, condition, &quantity, pair, bound));
             }
             (Some(Exactly::Drawn(above)), Some(Exactly::Drawn(below))) => {
-                let [above, below] =
-                    [above, below].map(|seeds| seeds.map(|quality| (aspect.of)(&quality)));
+                let [above, below] = [above, below].map(|seeds| seeds.each_ref().map(aspect.of));
                 let pair = (&above, &below);
                 cases.push(read(self.law, "exact optimum", condition, &quantity, pair, bound));
             }
@@ -199,7 +197,7 @@ fn over_functions(
     };
     let found: Result<Vec<Quality>> = seeds(context).into_iter().map(of_seed).collect();
     let found = found?;
-    Ok(Some(Exactly::Drawn(std::array::from_fn(|k| found[k]))))
+    Ok(Some(Exactly::Drawn(Box::new(std::array::from_fn(|k| found[k])))))
 }
 
 /// The statistics of findings.
