@@ -32,7 +32,7 @@ pub(super) const CLAIM: Claim = Claim {
     statement: "A denoiser learned by any of the objectives is as near to that objective's own exact optimum as plain training brings the \
                 same model to the exact denoiser, and nearer to it than to the exact denoiser.",
     source: "Theory E: a learned model is to be compared with what its objective asks for",
-    hypothesis: "Theory (E2, E3, E4, E6): the optima are known, among affine maps and over all functions.",
+    hypothesis: "Theory (E2, E3, E4, E6): the optima are known, among affine maps and over all functions; against an attack, where training settles.",
     measured: "√(mean over three levels of E‖D̂ − D‖²) by quadrature: to the own optimum over what plain training leaves (at most 2), \
                and to the own optimum over that to the exact one of plain training (at most 1)",
     bound: INTERVAL,

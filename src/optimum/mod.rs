@@ -9,6 +9,7 @@
 //!
 //! - [`affine`]: the minimiser among affine denoisers, for random ω (E2, E3), for the adversary of a ball (E4,
 //!   [`minmax`]) and for the source method's adversary, who pursues another aim (E7, [`source`]).
+//! - [`equilibrium`]: where training against an attack settles, which is no min–max optimum; [`given`] is a round of it.
 //! - [`bures`](fn@bures): how far a Gaussian law that a sampler generates is from the clean one.
 //! - [`mod@resolvent`] and [`mod@finite_radius`]: the minimiser over all functions, for a small radius (E5) and a finite one (E6), on a
 //!   grid in one and two dimensions, with a [`certificate`] of their error; [`langevin`] is E5 by Monte Carlo in any dimension.
