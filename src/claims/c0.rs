@@ -115,8 +115,7 @@ fn over_seeds(
     let recipe = Recipe { lambda: LAMBDA, power: 0.0, ..Recipe::new(law, way) };
     let plan = Plan::new(&config(context, &recipe, kind, context.seed))?;
     let channels = MEASURED.map(|level| plan.steps.channels()[level]);
-    let rounds = if context.full { 60 } else { 12 };
-    let references = References::new(&plan, &recipe, kind, &channels, rounds)?;
+    let references = References::new(&plan, &recipe, kind, &channels, Effort::of(context))?;
     let found: Result<Vec<[f64; 2]>> = seeds(context)
         .into_par_iter()
         .map(|seed| {
@@ -150,6 +149,26 @@ fn config(context: &Context<'_>, recipe: &Recipe, kind: Kind, seed: u64) -> Conf
     config
 }
 
+/// How much is spent on an equilibrium over all functions in the plane.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// Nodes a coordinate.
+    nodes: usize,
+    /// Starts a coordinate.
+    starts: usize,
+    rounds: usize,
+}
+
+impl Effort {
+    fn of(context: &Context<'_>) -> Effort {
+        match (context.quick, context.full) {
+            (true, _) => Effort { nodes: 31, starts: 4, rounds: 4 },
+            (false, false) => Effort { nodes: 61, starts: 6, rounds: 12 },
+            (false, true) => Effort { nodes: 81, starts: 8, rounds: 60 },
+        }
+    }
+}
+
 /// Nodes a coordinate, these in the plane.
 fn nodes(law: &Mixture, in_the_plane: usize) -> usize {
     if law.dimension() == 1 { 401 } else { in_the_plane }
@@ -179,8 +198,7 @@ struct References {
     grids: Vec<Grid>,
     own: Levels,
     plain: Levels,
-    /// Rounds of an equilibrium over all functions.
-    rounds: usize,
+    effort: Effort,
 }
 
 impl References {
@@ -189,20 +207,15 @@ impl References {
         recipe: &Recipe,
         kind: Kind,
         channels: &[Channel; MEASURED.len()],
-        rounds: usize,
+        effort: Effort,
     ) -> Result<Self> {
         let law = plan.clean.clone();
         let around = |&channel: &Channel| Grid::around(&law, channel, DEVIATIONS, nodes(&law, 81));
         let grids: Result<Vec<Grid>> = channels.iter().map(around).collect();
         let grids = grids?;
-        let mut references = References {
-            law,
-            channels: *channels,
-            grids,
-            own: Vec::new(),
-            plain: Vec::new(),
-            rounds,
-        };
+        let (own, plain_own) = (Vec::new(), Vec::new());
+        let mut references =
+            References { law, channels: *channels, grids, own, plain: plain_own, effort };
         for at in 0..channels.len() {
             let own = references.optimum(plan, recipe, kind, at)?;
             let plain_recipe = Recipe { way: Way::Plain, ..*recipe };
@@ -229,15 +242,17 @@ impl References {
                 Ok(Box::new(finite_radius_of(&self.law, channel, perturbation, grid)?))
             }
             (Kind::Network, _) => {
-                let grid = Grid::around(&self.law, channel, DEVIATIONS, nodes(&self.law, 61))?;
-                let settling = settling(plan, recipe, self.starts(recipe.way), self.rounds)?;
+                let Effort { nodes: in_the_plane, rounds, .. } = self.effort;
+                let nodes = nodes(&self.law, in_the_plane);
+                let grid = Grid::around(&self.law, channel, DEVIATIONS, nodes)?;
+                let settling = settling(plan, recipe, self.starts(recipe.way), rounds)?;
                 Ok(Box::new(settling.over_functions(&self.law, channel, &grid)?.field))
             }
             // On the line the attack's end does not depend on the map.
             (Kind::Affine, Way::Adversarial | Way::Residual) if self.law.dimension() > 1 => {
                 let moments = Moments::of_law(&self.law)?;
                 let (spread, _) =
-                    settling(plan, recipe, 64, 200)?.among_affine(&moments, channel)?;
+                    settling(plan, recipe, 32, 100)?.among_affine(&moments, channel)?;
                 let unit = spread.scaled(1.0 / (recipe.radius * recipe.radius));
                 Ok(Box::new(optimum::against(plan, Perturbation::Covariance(unit))?))
             }
@@ -250,7 +265,7 @@ impl References {
         match (self.law.dimension(), way) {
             (1, _) => 64,
             (_, Way::Invariance) => 16,
-            _ => 8,
+            _ => self.effort.starts,
         }
     }
 
