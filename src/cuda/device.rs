@@ -16,7 +16,7 @@ use cudarc::nvrtc::Ptx;
 
 use super::compile::{Image, compile};
 use super::launch_list::{Launch, Operand};
-use super::machine::{Argument, Arguments, DeviceReal, Geometry, Machine};
+use super::machine::{Argument, Arguments, DeviceReal, Element, Geometry, Machine};
 use super::signature::Signature;
 use super::source::Kernel;
 use crate::error::{Error, Result};
@@ -117,7 +117,7 @@ impl Device {
     }
 
     /// The kernel of this name in a file, which is compiled and loaded at its first use.
-    fn function<T: DeviceReal>(&self, kernel: Kernel, name: &str) -> Result<CudaFunction> {
+    fn function<T: DeviceReal>(&self, kernel: Kernel, name: &'static str) -> Result<CudaFunction> {
         // Held while compiling, so that threads that want the same kernel compile it once.
         let mut kept = self.0.modules.lock().unwrap_or_else(PoisonError::into_inner);
         let load = |e| of_driver("a compiled kernel", e);
@@ -137,11 +137,8 @@ impl Device {
     }
 
     /// The address of an array, from an element on; 0 for none. Refuses memory of another device.
-    fn address<T: DeviceReal>(&self, at: Option<(&CudaSlice<T>, usize)>) -> Result<u64> {
-        at.map_or(Ok(0), |(array, first)| self.address_of(array, first))
-    }
-
-    fn address_of<T>(&self, array: &CudaSlice<T>, first: usize) -> Result<u64> {
+    fn address<E>(&self, at: Option<(&CudaSlice<E>, usize)>) -> Result<u64> {
+        let Some((array, first)) = at else { return Ok(0) };
         if array.context() != &self.0.context {
             return Err(Error::Device {
                 what: "an array",
@@ -149,7 +146,7 @@ impl Device {
                 remedy: "upload it to this one",
             });
         }
-        Ok(array.device_ptr(&self.0.stream).0 + (first * size_of::<T>()) as u64)
+        Ok(array.device_ptr(&self.0.stream).0 + (first * size_of::<E>()) as u64)
     }
 }
 
@@ -208,7 +205,7 @@ fn of_driver(what: &'static str, error: DriverError) -> Error {
 }
 
 impl Machine for Device {
-    type Array<T: DeviceReal> = CudaSlice<T>;
+    type Array<E: Element> = CudaSlice<E>;
     type Bytes = CudaSlice<u8>;
     type Prepared = Prepared;
 
@@ -217,17 +214,17 @@ impl Machine for Device {
         Ok(told.0 as u64)
     }
 
-    fn reserve<T: DeviceReal>(&self, count: usize) -> Result<CudaSlice<T>> {
+    fn reserve<E: Element>(&self, count: usize) -> Result<CudaSlice<E>> {
         // SAFETY: what the memory holds at first is never read by the host: an array is uploaded or written by a kernel, whole,
         // before it is downloaded; and any bits are a number.
         unsafe { self.0.stream.alloc(count) }.map_err(|e| of_driver("device memory", e))
     }
 
-    fn capacity<T: DeviceReal>(array: &CudaSlice<T>) -> usize {
+    fn capacity<E: Element>(array: &CudaSlice<E>) -> usize {
         array.len()
     }
 
-    fn upload<T: DeviceReal>(&self, from: &[T], to: &mut CudaSlice<T>) -> Result<()> {
+    fn upload<E: Element>(&self, from: &[E], to: &mut CudaSlice<E>) -> Result<()> {
         fits(from.len(), to.len())?;
         let Some(mut part) = to.try_slice_mut(..from.len()) else { return Ok(()) };
         let copy = |e| of_driver("a copy to the device", e);
@@ -236,7 +233,7 @@ impl Machine for Device {
         self.wait()
     }
 
-    fn download<T: DeviceReal>(&self, from: &CudaSlice<T>, to: &mut [T]) -> Result<()> {
+    fn download<E: Element>(&self, from: &CudaSlice<E>, to: &mut [E]) -> Result<()> {
         fits(to.len(), from.len())?;
         let Some(part) = from.try_slice(..to.len()) else { return Ok(()) };
         let copy = |e| of_driver("a launch, or a copy from the device", e);
@@ -262,6 +259,8 @@ impl Machine for Device {
         for (_, argument) in arguments {
             addresses.push(match argument {
                 Argument::Input(at) | Argument::Output(at) => self.address(*at)?,
+                Argument::Words(at) => self.address(*at)?,
+                Argument::Counters(at) => self.address(*at)?,
                 _ => 0,
             });
         }
@@ -271,7 +270,7 @@ impl Machine for Device {
                 Argument::Int(x) => builder.arg(x),
                 Argument::Count(x) => builder.arg(x),
                 Argument::Number(x) => builder.arg(x),
-                Argument::Input(_) | Argument::Output(_) => builder.arg(address),
+                _ => builder.arg(address),
             };
         }
         let shape = LaunchConfig {
@@ -323,7 +322,7 @@ impl Machine for Device {
             let address = |operand: &Operand| match operand {
                 Operand::Array(Some(array)) => {
                     let memory = arrays.get(array.0).ok_or_else(|| no_array(launch))?;
-                    self.address_of(memory, 0)
+                    self.address(Some((memory, 0)))
                 }
                 _ => Ok(0),
             };
