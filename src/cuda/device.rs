@@ -1,4 +1,4 @@
-//! A GPU, through NVIDIA's driver: the only place where the driver is called.
+//! A GPU, through NVIDIA's driver: with `driver.rs` the only place where the driver is called.
 //!
 //! The driver is looked for when the program runs. All work is on one stream, so launches and copies come one after another.
 //! Uses `arith`, `error`. Spec: N3.
@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cudarc::driver::sys::{self, CUresult};
+use cudarc::driver::sys;
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr,
     DriverError, LaunchConfig, PushKernelArg, result,
@@ -15,15 +15,12 @@ use cudarc::driver::{
 use cudarc::nvrtc::Ptx;
 
 use super::compile::{Image, compile};
+use super::driver::{driver, of_driver};
 use super::launch_list::{Launch, Operand};
 use super::machine::{Argument, Arguments, DeviceReal, Element, Geometry, Machine};
 use super::signature::Signature;
 use super::source::Kernel;
 use crate::error::{Error, Result};
-
-/// The oldest driver whose functions are called, as CUDA counts: 12.0.
-const OLDEST_DRIVER: i32 = 12_000;
-const UPDATE: &str = "update NVIDIA's driver";
 
 /// What a device is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,60 +145,6 @@ impl Device {
         }
         Ok(array.device_ptr(&self.0.stream).0 + (first * size_of::<E>()) as u64)
     }
-}
-
-/// The version of a driver that can be used.
-fn driver() -> Result<(u32, u32)> {
-    // SAFETY: the call only tries to open the library; its initialisers are NVIDIA's own.
-    if !unsafe { sys::is_culib_present() } {
-        return Err(Error::Device {
-            what: "the driver",
-            reason: "NVIDIA's libcuda was not found".to_string(),
-            remedy: "install NVIDIA's driver, or compute on the CPU",
-        });
-    }
-    let mut version = 0;
-    // SAFETY: the library is there, every version of it has this function, and the pointer is to a number of ours.
-    let told = unsafe { sys::cuDriverGetVersion(&mut version) };
-    told.result().map_err(|e| of_driver("the driver", e))?;
-    let version = version.max(0);
-    let pair = (version as u32 / 1000, version as u32 % 1000 / 10);
-    // An older one may lack a function that is called, and the loader would panic at its first use.
-    if version < OLDEST_DRIVER {
-        return Err(Error::Device {
-            what: "the driver",
-            reason: format!("it knows CUDA {}.{}, and 12.0 is needed", pair.0, pair.1),
-            remedy: UPDATE,
-        });
-    }
-    Ok(pair)
-}
-
-/// An error of the driver, in words for the user.
-fn of_driver(what: &'static str, error: DriverError) -> Error {
-    let (reason, remedy) = match error.0 {
-        CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
-            ("its memory is full", "end what else uses the device, or compute on the CPU")
-        }
-        CUresult::CUDA_ERROR_NO_DEVICE => {
-            ("the driver finds none", "check nvidia-smi and CUDA_VISIBLE_DEVICES")
-        }
-        CUresult::CUDA_ERROR_STUB_LIBRARY => {
-            ("the libcuda found is a stub", "take it off LD_LIBRARY_PATH")
-        }
-        CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION | CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU => {
-            ("the driver is too old for what NVRTC makes", UPDATE)
-        }
-        CUresult::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH => {
-            ("the driver's parts are of different versions", "restart the machine")
-        }
-        CUresult::CUDA_ERROR_SYSTEM_NOT_READY => {
-            ("the system is not ready", "start the services of NVIDIA's driver")
-        }
-        _ => ("the driver refuses", "look in the system's log for messages of NVIDIA's driver"),
-    };
-    // The variant's name, and not the driver's text for it: that would need a driver that answers.
-    Error::Device { what, reason: format!("{reason} ({:?})", error.0), remedy }
 }
 
 impl Machine for Device {
