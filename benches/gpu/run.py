@@ -158,10 +158,8 @@ def peers_of(part, problem):
     import peers
 
     calls, failed = peers.PARTS[part](problem)
-    apart = {}
-    if part == "mixture":
-        exact = problem.exact()
-        apart = {name: peers.difference(call(), exact) for name, call in calls.items()}
+    exact = problem.exact(part)
+    apart = {name: peers.difference(call(), exact) for name, call in calls.items()} if exact else {}
     timed = {name: lambda count, call=call: peers.synchronised(call, count) for name, call in calls.items()}
     return timed, apart, failed
 

@@ -72,12 +72,12 @@ class Carried(unittest.TestCase):
         self.assertEqual(about.returncode, 0, about.stderr)
         reason = json.loads(about.stdout)["device"]["none"]
         self.assertRegex(json.loads(about.stdout)["commit"], "^[0-9a-f]{7,40}")
-        for words in (["suite"], ["bench", "mixture"]):
+        for words in (["suite"], ["bench", "mixture"], ["bench", "sampler"]):
             done = self.program(*words)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (3, "", f"no device: {reason}\n"))
 
     def test_parts_without_a_kernel_say_so_and_give_no_number(self):
-        for part in ("sampler", "adversarial"):
+        for part in ("adversarial",):
             done = self.program("bench", part, text="1\n")
             self.assertEqual((done.returncode, json.loads(done.stdout)), (4, {"part": part, "built": False}))
 
@@ -93,8 +93,9 @@ class Carried(unittest.TestCase):
         n, k, d = (text[name] for name in ("points", "components", "dimension"))
         self.assertEqual((n, k, d, len(text["levels"])), (1_000_000, 64, 2, 1000))
         self.assertEqual((len(text["means"]), len(text["means"][0]), len(text["variances"])), (k, d, k))
-        sizes = {name: (folder / name).stat().st_size for name in ("points.f32", "log_density.f64", "score.f64", "denoiser.f64")}
-        self.assertEqual(sizes, {"points.f32": 4 * n * d, "log_density.f64": 8 * n, "score.f64": 8 * n * d, "denoiser.f64": 8 * n * d})
+        sizes = {"points.f32": 4 * n * d, "log_density.f64": 8 * n, "score.f64": 8 * n * d, "denoiser.f64": 8 * n * d,
+                 "start.f32": 4 * n * d, "sampled.f64": 8 * 1000 * d}
+        self.assertEqual({name: (folder / name).stat().st_size for name in sizes}, sizes)
 
     def test_the_script_reports_that_there_is_no_device(self):
         done = self.script()
