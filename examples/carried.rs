@@ -6,7 +6,7 @@
 //! `carried problem FOLDER`: the inputs of the timings, and the CPU's results in f64, as files; needs no device.
 //! `carried bench PART`: `mixture`, `sampler` or `adversarial`. First a line of JSON says whether it is built; then each line of standard
 //! input is a number of evaluations, and each answer the seconds that they took together, the device waited for. The end of the input is
-//! answered by how far the results are from the CPU's in f64.
+//! answered by how far the results are from the CPU's in f64, of `adversarial` by how far three steps are from the CPU's in f32.
 //!
 //! Exit codes: 0 all holds; 1 a check of the suite fails; 2 the command line is wrong, or a file or a launch fails; 3 no
 //! device (one line on standard error says why); 4 the part is not built.
@@ -31,9 +31,15 @@ use ndarray::{Array2, ArrayView2};
 use serde_json::{Value, json};
 use tweedie::channel::steps::Steps;
 use tweedie::cuda::{
-    Device, DeviceArray, DeviceEvaluation, DeviceLaw, Machine, Properties, first_device,
+    Device, DeviceArray, DeviceEvaluation, DeviceLaw, DeviceTrainer, Machine, Properties,
+    first_device,
 };
+use tweedie::denoiser::{Mlp, Trainable};
 use tweedie::law::{Evaluation, Mixture, Quantity};
+use tweedie::train::config::Config;
+use tweedie::train::optimizer::State;
+use tweedie::train::plan::Plan;
+use tweedie::train::run::learn;
 
 const FAILS: u8 = 1;
 const WRONG: u8 = 2;
@@ -44,6 +50,9 @@ const POINTS: usize = 1_000_000;
 const COMPONENTS: usize = 64;
 const DIMENSION: usize = 2;
 const SAMPLER_STEPS: usize = 1000;
+const BATCH: usize = 1024;
+const WIDTH: usize = 128;
+const LAYERS: usize = 3;
 const WANTED: [Quantity; 3] = [Quantity::LogDensity, Quantity::Score, Quantity::Denoiser];
 
 type Outcome = Result<u8, Box<dyn Error>>;
@@ -56,7 +65,8 @@ fn main() -> ExitCode {
         ["suite"] => on_a_device(run_suite),
         ["problem", folder] => problem(Path::new(folder)),
         ["bench", "mixture"] => on_a_device(bench_mixture),
-        ["bench", part @ ("sampler" | "adversarial")] => not_built(part),
+        ["bench", "adversarial"] => on_a_device(bench_adversarial),
+        ["bench", "sampler"] => not_built("sampler"),
         _ => {
             Err("usage: carried about | suite | problem FOLDER | bench mixture|sampler|adversarial"
                 .into())
@@ -174,7 +184,7 @@ fn problem(folder: &Path) -> Outcome {
     let text = json!({
         "points": POINTS, "components": COMPONENTS, "dimension": DIMENSION, "sigma": common::SIGMA,
         "weights": law.weights(), "means": means, "variances": variances, "levels": levels,
-        "batch": 1024, "width": 128, "layers": 3,
+        "batch": BATCH, "width": WIDTH, "layers": LAYERS,
     });
     std::fs::write(folder.join("problem.json"), text.to_string())?;
     Ok(0)
@@ -222,5 +232,51 @@ fn bench_mixture(device: &Device) -> Outcome {
     }
     let difference = distance(&earlier.download()?, &truth(&law, points.view())?);
     say(&json!({"difference": difference}))?;
+    Ok(0)
+}
+
+/// Training on the law of the timings: one signed-gradient step, the equivariance residual, Adam; radius and rate are those of `peers.py`.
+fn plan(steps: u64) -> Result<Plan, Box<dyn Error>> {
+    let text = format!(
+        "steps = {steps}\nbatch = {BATCH}\n[data]\nlaw = \"ring\"\n[channel]\nlevels = {SAMPLER_STEPS}\n\
+         [model]\nwidth = {WIDTH}\nlayers = {LAYERS}\n\
+         [objective]\nconstraint = \"equivariance\"\nlambda = 1.0\n\
+         [perturbation]\nkind = \"fgsm\"\ninner = \"residual\"\nradius = 0.1\npower = 0.0\noffset = 0.0\n\
+         [optimizer]\nlearning_rate = 1e-3\nwarmup = 0\nschedule = \"constant\"\nclip = 0.0\naverage = 0.0\n"
+    );
+    let mut plan = Plan::new(&Config::parse(&text)?)?;
+    plan.clean = common::isotropic(COMPONENTS, DIMENSION);
+    plan.trained = plan.clean.clone();
+    Ok(plan)
+}
+
+/// Everything stays on the device; what is timed is the launches of steps and the wait for them.
+fn bench_adversarial(device: &Device) -> Outcome {
+    const CHECKED: u64 = 3;
+    // More than any timing takes.
+    let endless = plan(1 << 32)?;
+    let model: Mlp<f32> = endless.start(&endless.spec()?)?;
+    let state = State::new(model.parameters());
+    let mut trainer = DeviceTrainer::new(device, &endless, &model, &state)?;
+    trainer.advance(1)?;
+    device.wait()?;
+    say(&json!({"part": "adversarial", "built": true, "bits": "those of the CPU's f32"}))?;
+    for line in io::stdin().lock().lines() {
+        let steps: u64 = line?.trim().parse()?;
+        let start = Instant::now();
+        trainer.advance(steps)?;
+        device.wait()?;
+        say(&json!({"seconds": start.elapsed().as_secs_f64()}))?;
+    }
+    trainer.download()?;
+    let few = plan(CHECKED)?;
+    let mut again = DeviceTrainer::new(device, &few, &model, &state)?;
+    again.advance(CHECKED)?;
+    let (_, found) = again.download()?;
+    let exact = learn(&few, model)?;
+    let largest = exact.parameters().iter().fold(0.0f64, |m, &x| m.max(f64::from(x).abs()));
+    let apart = found.average.iter().zip(exact.parameters());
+    let apart = apart.fold(0.0f64, |m, (f, e)| m.max((f64::from(*f) - f64::from(*e)).abs()));
+    say(&json!({"difference": apart / largest}))?;
     Ok(0)
 }

@@ -18,6 +18,7 @@ mod device;
 mod launch;
 mod launch_list;
 mod levels;
+mod loss;
 pub mod machine;
 mod network;
 pub mod offer;
@@ -31,6 +32,7 @@ mod source;
 mod step;
 mod tables;
 mod trainer;
+mod update;
 
 pub use array::{DeviceArray, Draw, Function, apply};
 #[cfg(feature = "cuda")]
@@ -46,6 +48,6 @@ pub use part::Part;
 pub use perturbation::{At, Batch, ascend, draw};
 pub use sampler_tables::{SamplerTables, check_outcomes};
 pub use source::{Kernel, source};
-pub use step::{STEPS_IN_TABLE, Step};
+pub use step::{STEPS_IN_TABLE, Step, check_plan};
 pub use tables::{Kind, Tables};
-pub use trainer::DeviceTrainer;
+pub use trainer::{DeviceTrainer, train};

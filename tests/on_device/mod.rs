@@ -5,6 +5,8 @@
 
 #![allow(dead_code)]
 
+mod training;
+
 use ndarray::{Array1, Array2, ArrayView2};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestError, TestRunner};
@@ -64,6 +66,7 @@ pub fn suite<M: Machine>(machine: &M, extent: &Extent) -> Vec<Checked> {
             both(|| subsets::<M, f64>(machine), || subsets::<M, f32>(machine)),
         ),
         ("arrays that stay", both(|| resident::<M, f64>(machine), || resident::<M, f32>(machine))),
+        ("training", training::training(machine, extent)),
         ("refusals", both(|| refusals::<M, f64>(machine), || refusals::<M, f32>(machine))),
     ]
 }
