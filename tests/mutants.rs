@@ -8,14 +8,14 @@
 
 mod planted;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use planted::{Scaled, fails};
 use tweedie::channel::{Channel, Steps};
 use tweedie::claims::Subject;
 use tweedie::denoiser::{Affine, AffineMaps};
 use tweedie::error::Result;
 use tweedie::law::Quantity::{Covariance, Denoiser, LogDensity, Noise, Score};
-use tweedie::law::{Evaluation, Noised, Quantity};
+use tweedie::law::{Evaluation, Mixture, Noised, Quantity};
 use tweedie::sampler::{End, GaussianLaw, Method, Options, Run, law_of_sampler, sample};
 use tweedie::tweedie::{Kind, convert, jacobian};
 
