@@ -17,7 +17,7 @@ use tweedie::train::config::Config;
 use tweedie::train::optimizer::State;
 use tweedie::train::plan::Plan;
 use tweedie::train::run::{
-    Begin, CHECKPOINT, CONFIG, ERRORS, METRICS, MODEL, Progress, run, run_by,
+    Begin, CHECKPOINT, CONFIG, ERRORS, METRICS, MODEL, Progress, learn, run, run_by,
 };
 use tweedie::train::step::Losses;
 use tweedie::train::trainer::{CpuTrainer, Trainer};
@@ -148,13 +148,21 @@ fn stops_alike(name: &str, plan: &Plan) -> Error {
 #[test]
 fn what_is_not_finite_stops_the_run_as_on_the_cpu() {
     // Weights that grow until a loss is not finite, after the first checkpoint.
-    let mut far = plan(PLAIN);
-    far.optimizer.learning_rate = 1e6;
+    let at_rate = |power: i32| {
+        let mut plan = plan(PLAIN);
+        plan.optimizer.learning_rate = f64::from(power).exp2();
+        plan
+    };
+    let stopped = |plan: &Plan| learn(plan, start::<f32>(plan)).err();
+    let far = (5..120)
+        .map(at_rate)
+        .find(|plan| matches!(stopped(plan), Some(Error::Stopped { step: 2.., .. })));
+    let far = far.expect("a rate that diverges later");
     let error = stops_alike("loss", &far);
     assert!(matches!(error, Error::Stopped { step: 2.., .. }), "{error}");
     // A weight that leaves the format at once.
     let mut gone = plan(PLAIN);
-    gone.optimizer.learning_rate = 1e39;
+    gone.optimizer.learning_rate = 1e40;
     let error = stops_alike("weight", &gone);
     assert!(matches!(error, Error::Stopped { step: 0, .. }), "{error}");
     assert!(error.to_string().contains("parameters"), "{error}");
@@ -174,7 +182,7 @@ fn hidden(machine: &Shim) -> (Error, Error) {
     let mut trainer = DeviceTrainer::new(machine, &plan, &model, &state).unwrap();
     trainer.advance(3).unwrap();
     let found = trainer.download().expect_err("a stop");
-    let expected = tweedie::train::run::learn(&plan, model).expect_err("a stop");
+    let expected = learn(&plan, model).expect_err("a stop");
     (found, expected)
 }
 

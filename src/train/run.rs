@@ -104,7 +104,13 @@ pub fn run_by<T: Real, M: Stored<T>, R: Trainer<T, M>>(
     };
     let mut error = None;
     while step < steps {
-        for (losses, norm) in trainer.advance_to(next(step))? {
+        let done = trainer.advance_to(next(step))?;
+        if done.is_empty() {
+            // A trainer that stands elsewhere than the run: going on would never end.
+            let reason = "no step was carried out".to_string();
+            return Err(Error::Stopped { step, reason });
+        }
+        for (losses, norm) in done {
             let rate = plan.optimizer.rate(step, steps);
             // A line has the step that it was made in, and the last step has one.
             if step.is_multiple_of(output.metrics_every) || step + 1 == steps {
