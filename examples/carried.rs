@@ -4,12 +4,12 @@
 //! `carried about`: what it is and what device it finds, JSON.
 //! `carried suite`: the property suite (`tests/on_device`), JSON.
 //! `carried problem FOLDER`: the inputs of the timings, and the CPU's results in f64, as files; needs no device.
-//! `carried bench PART`: `mixture`, `sampler` or `adversarial`. First a line of JSON says whether it is built; then each line of standard
+//! `carried bench PART`: `mixture`, `sampler` or `adversarial`. First a line of JSON says which it is; then each line of standard
 //! input is a number of evaluations, and each answer the seconds that they took together, the device waited for. The end of the input is
-//! answered by how far the results are from the CPU's in f64.
+//! answered by how far the results are from the CPU's in f64, of `adversarial` by how far three steps are from the CPU's in f32.
 //!
 //! Exit codes: 0 all holds; 1 a check of the suite fails; 2 the command line is wrong, or a file or a launch fails; 3 no
-//! device (one line on standard error says why); 4 the part is not built.
+//! device (one line on standard error says why).
 
 #[path = "../benches/common/mod.rs"]
 mod common;
@@ -32,17 +32,20 @@ use serde_json::{Value, json};
 use tweedie::arith::fill_normal;
 use tweedie::channel::steps::Steps;
 use tweedie::cuda::{
-    Device, DeviceArray, DeviceEvaluation, DeviceLaw, DeviceSampler, Machine, Properties,
-    SamplerTables, first_device,
+    Device, DeviceArray, DeviceEvaluation, DeviceLaw, DeviceSampler, DeviceTrainer, Machine,
+    Properties, SamplerTables, first_device,
 };
-use tweedie::denoiser::Exact;
+use tweedie::denoiser::{Exact, Mlp, Trainable};
 use tweedie::law::{Evaluation, Mixture, Quantity};
 use tweedie::sampler::{End, Method, Options, Start, prior_deviation, sample};
+use tweedie::train::config::Config;
+use tweedie::train::optimizer::State;
+use tweedie::train::plan::Plan;
+use tweedie::train::run::learn;
 
 const FAILS: u8 = 1;
 const WRONG: u8 = 2;
 const NO_DEVICE: u8 = 3;
-const NOT_BUILT: u8 = 4;
 
 const POINTS: usize = 1_000_000;
 const COMPONENTS: usize = 64;
@@ -52,6 +55,9 @@ const SAMPLER: Method = Method::Ddim { eta: 0.0 };
 const SAMPLER_SEED: u64 = 5;
 /// Rows of a run that are compared with the CPU's.
 const SAMPLED: usize = 1000;
+const BATCH: usize = 1024;
+const WIDTH: usize = 128;
+const LAYERS: usize = 3;
 const WANTED: [Quantity; 3] = [Quantity::LogDensity, Quantity::Score, Quantity::Denoiser];
 
 type Outcome = Result<u8, Box<dyn Error>>;
@@ -65,7 +71,7 @@ fn main() -> ExitCode {
         ["problem", folder] => problem(Path::new(folder)),
         ["bench", "mixture"] => on_a_device(bench_mixture),
         ["bench", "sampler"] => on_a_device(bench_sampler),
-        ["bench", "adversarial"] => not_built("adversarial"),
+        ["bench", "adversarial"] => on_a_device(bench_adversarial),
         _ => {
             Err("usage: carried about | suite | problem FOLDER | bench mixture|sampler|adversarial"
                 .into())
@@ -186,7 +192,7 @@ fn problem(folder: &Path) -> Outcome {
     let text = json!({
         "points": POINTS, "components": COMPONENTS, "dimension": DIMENSION, "sigma": common::SIGMA,
         "weights": law.weights(), "means": means, "variances": variances, "levels": levels,
-        "batch": 1024, "width": 128, "layers": 3,
+        "batch": BATCH, "width": WIDTH, "layers": LAYERS,
     });
     std::fs::write(folder.join("problem.json"), text.to_string())?;
     Ok(0)
@@ -209,11 +215,6 @@ fn sampled(law: &Mixture) -> tweedie::Result<Array2<f64>> {
     let options = Options { start, ..Options::default() };
     let (exact, steps) = (Exact::new(law.clone()), Steps::ddpm_linear(SAMPLER_STEPS)?);
     Ok(sample(&exact, &steps, SAMPLER, SAMPLED, SAMPLER_SEED, &options)?.points)
-}
-
-fn not_built(part: &str) -> Outcome {
-    say(&json!({"part": part, "built": false}))?;
-    Ok(NOT_BUILT)
 }
 
 /// The largest difference, relative to the largest number.
@@ -243,7 +244,7 @@ fn bench_mixture(device: &Device) -> Outcome {
     let on = DeviceLaw::new(device, &noised)?;
     let mut earlier = on.evaluate_resident(&there, &WANTED, DeviceEvaluation::default())?;
     device.wait()?;
-    say(&json!({"part": "mixture", "built": true, "bits": "those of the CPU's f32"}))?;
+    say(&json!({"part": "mixture", "bits": "those of the CPU's f32"}))?;
     for line in io::stdin().lock().lines() {
         let evaluations: usize = line?.trim().parse()?;
         let start = Instant::now();
@@ -266,7 +267,7 @@ fn bench_sampler(device: &Device) -> Outcome {
     let on = DeviceSampler::<_, f32>::new(device, &law, &steps, SAMPLER, end, all)?;
     let mut states = on.run(POINTS, SAMPLER_SEED, None)?;
     device.wait()?;
-    say(&json!({"part": "sampler", "built": true, "bits": "those of the CPU's f32"}))?;
+    say(&json!({"part": "sampler", "bits": "those of the CPU's f32"}))?;
     for line in io::stdin().lock().lines() {
         let runs: usize = line?.trim().parse()?;
         let begun = Instant::now();
@@ -278,5 +279,51 @@ fn bench_sampler(device: &Device) -> Outcome {
     }
     let (found, exact) = (states.download()?, sampled(&law)?);
     say(&json!({"difference": apart(found.iter(), exact.iter())}))?;
+    Ok(0)
+}
+
+/// Training on the law of the timings: one signed-gradient step, the equivariance residual, Adam; radius and rate are those of `peers.py`.
+fn plan(steps: u64) -> Result<Plan, Box<dyn Error>> {
+    let text = format!(
+        "steps = {steps}\nbatch = {BATCH}\n[data]\nlaw = \"ring\"\n[channel]\nlevels = {SAMPLER_STEPS}\n\
+         [model]\nwidth = {WIDTH}\nlayers = {LAYERS}\n\
+         [objective]\nconstraint = \"equivariance\"\nlambda = 1.0\n\
+         [perturbation]\nkind = \"fgsm\"\ninner = \"residual\"\nradius = 0.1\npower = 0.0\noffset = 0.0\n\
+         [optimizer]\nlearning_rate = 1e-3\nwarmup = 0\nschedule = \"constant\"\nclip = 0.0\naverage = 0.0\n"
+    );
+    let mut plan = Plan::new(&Config::parse(&text)?)?;
+    plan.clean = common::isotropic(COMPONENTS, DIMENSION);
+    plan.trained = plan.clean.clone();
+    Ok(plan)
+}
+
+/// Everything stays on the device; what is timed is the launches of steps and the wait for them.
+fn bench_adversarial(device: &Device) -> Outcome {
+    const CHECKED: u64 = 3;
+    // More than any timing takes.
+    let endless = plan(1 << 32)?;
+    let model: Mlp<f32> = endless.start(&endless.spec()?)?;
+    let state = State::new(model.parameters());
+    let mut trainer = DeviceTrainer::new(device, &endless, &model, &state)?;
+    trainer.advance(1)?;
+    device.wait()?;
+    say(&json!({"part": "adversarial", "bits": "those of the CPU's f32"}))?;
+    for line in io::stdin().lock().lines() {
+        let steps: u64 = line?.trim().parse()?;
+        let start = Instant::now();
+        trainer.advance(steps)?;
+        device.wait()?;
+        say(&json!({"seconds": start.elapsed().as_secs_f64()}))?;
+    }
+    trainer.download()?;
+    let few = plan(CHECKED)?;
+    let mut again = DeviceTrainer::new(device, &few, &model, &state)?;
+    again.advance(CHECKED)?;
+    let (_, found) = again.download()?;
+    let exact = learn(&few, model)?;
+    let largest = exact.parameters().iter().fold(0.0f64, |m, &x| m.max(f64::from(x).abs()));
+    let apart = found.average.iter().zip(exact.parameters());
+    let apart = apart.fold(0.0f64, |m, (f, e)| m.max((f64::from(*f) - f64::from(*e)).abs()));
+    say(&json!({"difference": apart / largest}))?;
     Ok(0)
 }

@@ -1,5 +1,5 @@
 //! `--device` and the line `gpu` of `tweedie info`, as a process: what is refused is refused in one line with the remedy, before any
-//! file is read, and nothing is written. Where there is a GPU, its file is the CPU's.
+//! file is read, and nothing is written. Where there is a GPU, its files are the CPU's.
 
 mod process;
 
@@ -40,6 +40,51 @@ fn a_gpu_that_is_not_there_is_refused_with_the_remedy() {
     refused(&dir, &format!("{EVAL} --device tpu"), &["tpu", "cpu", "cuda"]);
     let output = tweedie(&dir, &format!("{EVAL} --device cpu"));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    fs::remove_dir_all(dir).expect("cleaned");
+}
+
+const TRAIN: &str = "steps = 30\nbatch = 100\n[data]\nlaw = \"ring\"\n[model]\nwidth = 16\nlayers = 2\n\
+    [objective]\nconstraint = \"equivariance\"\nstart = 5\n[perturbation]\nkind = \"fgsm\"\n\
+    [output]\nmetrics_every = 3\nevaluate_every = 10\ncheckpoint_every = 7\npoints = 16\nsamples = 20\nsampler_steps = 5\n";
+
+#[test]
+fn training_on_a_gpu_is_the_cpus_or_refused_with_the_remedy() {
+    let dir = place("train");
+    fs::write(dir.join("run.toml"), TRAIN).expect("a configuration");
+    match tweedie::cuda::offer::found() {
+        Ok(_) => {
+            for device in ["cpu", "cuda"] {
+                let line = format!("train --config run.toml --out {device} --device {device}");
+                let output = tweedie(&dir, &line);
+                assert_eq!(output.status.code(), Some(0), "{output:?}");
+            }
+            for entry in fs::read_dir(dir.join("cpu")).expect("a run") {
+                let name = entry.expect("a file").file_name();
+                if dir.join("cpu").join(&name).is_dir() {
+                    continue;
+                }
+                let [one, other] =
+                    ["cpu", "cuda"].map(|at| fs::read(dir.join(at).join(&name)).expect("a file"));
+                assert!(one == other, "{name:?}");
+            }
+            let exact = TRAIN.replace("start", "target = \"exact\"\nstart");
+            fs::write(dir.join("exact.toml"), exact).expect("a configuration");
+            refused(
+                &dir,
+                "train --config exact.toml --out run --device cuda",
+                &["exact", "sample", "CPU"],
+            );
+        }
+        Err(reason) => {
+            // Before any file is read.
+            for config in ["run.toml", "missing.toml"] {
+                let line = format!("train --config {config} --out run --device cuda");
+                refused(&dir, &line, &[&reason.to_string()]);
+            }
+        }
+    }
+    assert!(!dir.join("run").exists());
+    refused(&dir, "train --config run.toml --out run --device tpu", &["tpu", "cpu", "cuda"]);
     fs::remove_dir_all(dir).expect("cleaned");
 }
 

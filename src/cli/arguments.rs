@@ -324,9 +324,13 @@ pub(super) struct Train {
     /// Where the run is kept: config.toml, checkpoint.safetensors, model.safetensors, metrics.csv, error.csv, report.html.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Go on from the checkpoint in DIR, to the same bits as a run that was not stopped.
+    /// Go on from the checkpoint in DIR, to the same bits as a run that was not stopped, wherever it was begun.
     #[arg(long)]
     pub resume: bool,
+    /// Where to carry out the steps: the same bits and files. `cuda` is the first NVIDIA GPU, in a build with the feature `cuda`; it trains
+    /// `model.kind = "mlp"` with `objective.target = "sample"`. What is learned is measured on the CPU.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub device: Place,
 }
 
 #[derive(Debug, Args)]

@@ -1,16 +1,18 @@
 //! `tweedie train`: trains a denoiser by a configuration, measures it against its law and writes a report.
 //!
-//! Floor 9. Uses `train`, `denoiser`, `report`.
+//! Floor 9. Uses `train`, `denoiser`, `report`, `cuda`.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::arguments::Train;
+use super::arguments::{Place, Train};
 use super::{HOLDS, complain, say};
 use crate::arith::Real;
+use crate::cuda::{DeviceReal, check_plan, offer};
 use crate::denoiser::{AffineLevels, MixtureDenoiser, Mlp, ModelSpec, Stored};
 use crate::error::{Error, Result};
 use crate::report;
@@ -23,7 +25,15 @@ use crate::train::run::{Begin, ERRORS, Progress, errors_of, run as train};
 const LINES: u64 = 10;
 
 pub(super) fn run(options: &Train) -> Result<u8> {
+    let cuda = options.device == Place::Cuda;
+    // Before any file is read: what is missing is missing whatever they hold.
+    if cuda {
+        offer::found()?;
+    }
     let plan = Plan::new(&Config::read(&options.config)?)?;
+    if cuda {
+        check_plan(&plan)?;
+    }
     match plan.config.dtype.as_str() {
         "f32" => of_format::<f32>(options, &plan)?,
         "f64" => of_format::<f64>(options, &plan)?,
@@ -38,15 +48,34 @@ pub(super) fn run(options: &Train) -> Result<u8> {
     Ok(HOLDS)
 }
 
-fn of_format<T: Real>(options: &Train, plan: &Plan) -> Result<()> {
+fn of_format<T: DeviceReal>(options: &Train, plan: &Plan) -> Result<()> {
     match plan.spec()? {
-        spec @ ModelSpec::Mlp { .. } => of_model::<T, Mlp<T>>(options, plan, &spec),
-        spec @ ModelSpec::Mixture { .. } => of_model::<T, MixtureDenoiser<T>>(options, plan, &spec),
-        spec @ ModelSpec::Affine { .. } => of_model::<T, AffineLevels<T>>(options, plan, &spec),
+        spec @ ModelSpec::Mlp { .. } => {
+            let carry_out = match options.device {
+                Place::Cpu => train::<T, Mlp<T>>,
+                Place::Cuda => offer::train::<T>,
+            };
+            of_model(options, plan, &spec, carry_out)
+        }
+        // These have no kernel, and `run` has refused the device.
+        spec @ ModelSpec::Mixture { .. } => {
+            of_model(options, plan, &spec, train::<T, MixtureDenoiser<T>>)
+        }
+        spec @ ModelSpec::Affine { .. } => {
+            of_model(options, plan, &spec, train::<T, AffineLevels<T>>)
+        }
     }
 }
 
-fn of_model<T: Real, M: Stored<T>>(options: &Train, plan: &Plan, spec: &ModelSpec) -> Result<()> {
+/// `train::run`, or what does the same elsewhere.
+type CarryOut<M> = fn(&Plan, M, &Path, Begin, &dyn Fn(Progress)) -> Result<M>;
+
+fn of_model<T: Real, M: Stored<T>>(
+    options: &Train,
+    plan: &Plan,
+    spec: &ModelSpec,
+    carry_out: CarryOut<M>,
+) -> Result<()> {
     let model: M = plan.start(spec)?;
     let begin = if options.resume { Begin::Resume } else { Begin::Anew };
     let terminal = std::io::stderr().is_terminal();
@@ -67,7 +96,7 @@ fn of_model<T: Real, M: Stored<T>>(options: &Train, plan: &Plan, spec: &ModelSpe
         }
     };
     let started = Instant::now();
-    let model = train(plan, model, &options.out, begin, &progress)?;
+    let model = carry_out(plan, model, &options.out, begin, &progress)?;
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     let parameters = model.parameters().len();

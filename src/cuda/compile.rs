@@ -164,7 +164,7 @@ fn translate(text: &str, name: &str, target: Target, contract: bool) -> Result<I
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cuda::Kind;
+    use crate::cuda::{Kind, Part};
 
     #[test]
     fn the_target_is_the_devices_own_generation_or_text_for_an_older_one() {
@@ -238,6 +238,45 @@ mod tests {
                 assert_eq!(&code[..4], b"\x7fELF");
             }
         }
+    }
+
+    /// The network's kernels read their sizes as arguments, so each file of a training step is one text a format, whatever the widths.
+    #[test]
+    fn every_kernel_of_a_training_step_compiles_to_code_with_every_rounding_named() {
+        if !nvrtc() {
+            return;
+        }
+        for part in Part::ALL {
+            let kernel = Kernel::Training(part);
+            let texts = [source::<f32>(kernel), source::<f64>(kernel)];
+            let images = [compile::<f32>(kernel, (9, 0)), compile::<f64>(kernel, (8, 0))];
+            for (text, image) in texts.iter().zip(images) {
+                let Ok(Image::Cubin(code)) = image else { panic!("{}: {image:?}", part.name()) };
+                // The graph's launches find these by name.
+                for entry in entries(text) {
+                    let there = code.windows(entry.len()).any(|w| w == entry.as_bytes());
+                    assert!(there, "{entry}");
+                }
+                let rounded =
+                    |contract| match translate(text, part.name(), Target::Text(90), contract) {
+                        Ok(Image::Ptx(text)) => loose(&text).map(str::to_string),
+                        other => panic!("{other:?}"),
+                    };
+                assert_eq!(rounded(false), None, "{}", part.name());
+            }
+        }
+        // A file with products and sums that may be contracted: what is looked for is found there.
+        let text = source::<f32>(Kernel::Training(Part::Objective));
+        match translate(&text, "objective", Target::Text(90), true) {
+            Ok(Image::Ptx(text)) => assert!(loose(&text).is_some()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The names of a text's kernels.
+    fn entries(text: &str) -> Vec<&str> {
+        let after = text.split("extern \"C\" __global__ void ").skip(1);
+        after.filter_map(|rest| rest.split_once('(').map(|(name, _)| name)).collect()
     }
 
     #[test]

@@ -64,3 +64,24 @@ pub(super) fn of_driver(what: &'static str, error: DriverError) -> Error {
     // The variant's name, and not the driver's text for it: that would need a driver that answers.
     Error::Device { what, reason: format!("{reason} ({:?})", error.0), remedy }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_driver_says_what_to_do_in_one_line() {
+        for (code, says) in [
+            (CUresult::CUDA_ERROR_OUT_OF_MEMORY, "end what else uses the device"),
+            (CUresult::CUDA_ERROR_NO_DEVICE, "CUDA_VISIBLE_DEVICES"),
+            (CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "update NVIDIA's driver"),
+            (CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU, "update NVIDIA's driver"),
+            (CUresult::CUDA_ERROR_STUB_LIBRARY, "LD_LIBRARY_PATH"),
+            (CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS"),
+        ] {
+            let said = of_driver("a launch", DriverError(code)).to_string();
+            assert!(said.contains(says) && said.starts_with("a launch: "), "{said}");
+            assert_eq!(said.lines().count(), 1);
+        }
+    }
+}

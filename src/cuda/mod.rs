@@ -22,6 +22,7 @@ mod evaluation;
 mod launch;
 mod launch_list;
 mod levels;
+mod loss;
 pub mod machine;
 mod network;
 pub mod offer;
@@ -37,6 +38,7 @@ mod spread;
 mod step;
 mod tables;
 mod trainer;
+mod update;
 
 pub use array::{DeviceArray, Draw, Function, apply};
 #[cfg(feature = "cuda")]
@@ -54,6 +56,6 @@ pub use perturbation::{At, Batch, ascend, draw};
 pub use sampler::{DeviceSampler, DeviceStates, sample};
 pub use sampler_tables::{SamplerTables, check_outcomes};
 pub use source::{Kernel, source};
-pub use step::{STEPS_IN_TABLE, Step};
+pub use step::{STEPS_IN_TABLE, Step, check_plan};
 pub use tables::{Kind, Tables};
-pub use trainer::DeviceTrainer;
+pub use trainer::{DeviceTrainer, train};

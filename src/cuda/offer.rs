@@ -1,6 +1,8 @@
 //! What this build and this machine offer: asked by the command line, which is the same with the feature `cuda` and without.
 //!
-//! Uses `channel`, `law`, `sampler`, `error`. Spec: N3.
+//! Uses `channel`, `denoiser`, `error`, `law`, `sampler`, `train`. Spec: N3.
+
+use std::path::Path;
 
 use ndarray::ArrayView2;
 
@@ -8,11 +10,14 @@ use super::machine::DeviceReal;
 #[cfg(feature = "cuda")]
 use super::{DeviceLaw, first_device};
 use crate::channel::Steps;
+use crate::denoiser::Mlp;
 #[cfg(not(feature = "cuda"))]
 use crate::error::Error;
 use crate::error::Result;
 use crate::law::{Evaluation, Mixture, Noised, Quantity};
 use crate::sampler::{Method, Options, Run};
+use crate::train::plan::Plan;
+use crate::train::run::{Begin, Progress};
 
 /// The first device in words. Errors: `Device`, with what is missing.
 #[cfg(feature = "cuda")]
@@ -43,6 +48,18 @@ pub fn sample<T: DeviceReal>(
     super::sample(&first_device()?, law, steps, method, n, seed, options)
 }
 
+/// `train::run` on the first device. Errors: as [`super::train`].
+#[cfg(feature = "cuda")]
+pub fn train<T: DeviceReal>(
+    plan: &Plan,
+    model: Mlp<T>,
+    directory: &Path,
+    begin: Begin,
+    progress: &dyn Fn(Progress),
+) -> Result<Mlp<T>> {
+    super::train(&first_device()?, plan, model, directory, begin, progress)
+}
+
 /// The first device in words. Errors: `Device`, with what is missing.
 #[cfg(not(feature = "cuda"))]
 pub fn found() -> Result<String> {
@@ -69,6 +86,18 @@ pub fn sample<T: DeviceReal>(
     _: u64,
     _: &Options<'_, T>,
 ) -> Result<Run<T>> {
+    Err(not_built())
+}
+
+/// `train::run` on the first device. Errors: as [`super::train`].
+#[cfg(not(feature = "cuda"))]
+pub fn train<T: DeviceReal>(
+    _: &Plan,
+    _: Mlp<T>,
+    _: &Path,
+    _: Begin,
+    _: &dyn Fn(Progress),
+) -> Result<Mlp<T>> {
     Err(not_built())
 }
 

@@ -29,6 +29,8 @@ pub(super) const LEVEL_NUMBERS: [&str; 14] = [
 pub(super) const LEVEL_WIDE: [&str; 2] = ["RADIUS", "RATIO"];
 /// What is known of a step of the optimiser: 1/(1 − β₁ᵏ), 1/(1 − β₂ᵏ), the learning rate.
 pub(super) const STEP_NUMBERS: [&str; 3] = ["FIRST", "SECOND", "RATE"];
+/// What is kept of a step, in f64: both losses, the radius, the gradient's norm.
+pub(super) const HISTORY_NUMBERS: [&str; 4] = ["MATCHING", "CONSISTENCY", "RADIUS", "NORM"];
 
 /// A file of kernels that a training step is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +100,7 @@ impl Part {
             ("LEVEL", "LEVEL_NUMBERS", &LEVEL_NUMBERS[..]),
             ("LEVEL", "LEVEL_WIDE", &LEVEL_WIDE),
             ("STEP", "STEP_NUMBERS", &STEP_NUMBERS),
+            ("HISTORY", "HISTORY_NUMBERS", &HISTORY_NUMBERS),
         ];
         for (prefix, count, names) in lists {
             define(count, names.len().to_string());

@@ -1,21 +1,44 @@
 //! Training on a machine: the arrays of a step stay there, and its list of launches is carried out again and again.
 //!
-//! Between steps nothing is copied and no argument changes: the step's number is counted there. Weights, moments and average have the
-//! bits of `train::run`, for any number of steps between two downloads.
+//! Between steps nothing is copied and no argument changes: the step's number is counted there, and so is what a step measures kept. Weights,
+//! moments, average and losses have the bits of `train::run`, for any number of steps between two downloads.
 //!
 //! Beside the floors. Uses `arith`, `denoiser`, `error`, `train`. Spec: T4, N3.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::launch_list::Array;
 use super::machine::{DeviceReal, Machine};
-use super::step::{STEPS_IN_TABLE, Step};
+use super::part::HISTORY_NUMBERS;
+use super::step::{STEPS_IN_TABLE, Step, check_plan};
 use crate::denoiser::{Mlp, Trainable};
 use crate::error::{Error, Result};
 use crate::train::batch::Table;
 use crate::train::optimizer::State;
 use crate::train::plan::Plan;
+use crate::train::run::{Begin, Progress, run_by};
 use crate::train::step::{Losses, Workspace, gradient};
+use crate::train::trainer::Trainer;
+
+/// Steps that a run launches before it waits for them, so that its progress is seen.
+const STEPS_AT_A_TIME: u64 = 256;
+
+/// `train::run` with its steps on a machine: the same files, bits and errors, and a run that one began the other can go on with.
+///
+/// Errors: those of [`check_plan`], before anything is written; as `train::run`; `Error::Device`.
+pub fn train<M: Machine, T: DeviceReal>(
+    machine: &M,
+    plan: &Plan,
+    model: Mlp<T>,
+    directory: &Path,
+    begin: Begin,
+    progress: &dyn Fn(Progress),
+) -> Result<Mlp<T>> {
+    check_plan(plan)?;
+    let start = |model, state| DeviceTrainer::new(machine, plan, &model, &state);
+    run_by(plan, model, directory, begin, progress, start)
+}
 
 /// A network in training on a machine, with its plan.
 pub struct DeviceTrainer<M: Machine, T: DeviceReal> {
@@ -28,8 +51,12 @@ pub struct DeviceTrainer<M: Machine, T: DeviceReal> {
     memory: Arc<Vec<M::Bytes>>,
     matching: M::Prepared,
     constrained: Option<(u64, M::Prepared)>,
+    /// The step of the table's first row.
+    first: u64,
     /// Steps done or launched.
     step: u64,
+    /// What was last downloaded for a run.
+    seen: Option<(Mlp<T>, State<T>)>,
 }
 
 impl<M: Machine, T: DeviceReal> DeviceTrainer<M, T> {
@@ -77,7 +104,9 @@ impl<M: Machine, T: DeviceReal> DeviceTrainer<M, T> {
             memory,
             matching,
             constrained,
+            first: state.step,
             step: state.step,
+            seen: None,
         })
     }
 
@@ -101,8 +130,7 @@ impl<M: Machine, T: DeviceReal> DeviceTrainer<M, T> {
         }
         for _ in 0..steps {
             if self.step == self.of.end {
-                let (model, state) = self.download()?;
-                *self = Self::with_table(&self.machine, &self.plan, &model, &state, self.table)?;
+                self.renew()?;
             }
             let prepared = match &self.constrained {
                 Some((start, prepared)) if self.step >= *start => prepared,
@@ -114,15 +142,19 @@ impl<M: Machine, T: DeviceReal> DeviceTrainer<M, T> {
         Ok(())
     }
 
+    /// The table of the steps after this one.
+    fn renew(&mut self) -> Result<()> {
+        let (model, state) = self.download()?;
+        *self = Self::with_table(&self.machine, &self.plan, &model, &state, self.table)?;
+        Ok(())
+    }
+
     /// Waits, and copies weights, moments and average: the bits of `train::run` at this step.
     ///
-    /// Errors: `Error::Stopped` where a prediction, a perturbation, a loss or the gradient's norm was not finite, with the step and reason
-    /// of `train::run`: the CPU does that step again and says so; where a weight left the format, with the step that was seen to do so, which
-    /// is the CPU's where every step is looked at. `Error::Device`.
+    /// Errors: `Error::Stopped` with the step and reason of `train::run` where a prediction, a perturbation, a loss or the gradient's norm was
+    /// not finite (the CPU does that step again and says so) and where a weight left the format. `Error::Device`.
     pub fn download(&self) -> Result<(Mlp<T>, State<T>)> {
-        let clock = self.counts(self.of.clock)?;
-        let faulty = self.bytes(self.of.fault)?.iter().any(|&byte| byte != 0);
-        let step = clock.first().copied().unwrap_or(0);
+        let (step, faulty) = self.clock()?;
         let stopped = |step| move |error: Error| Error::Stopped { step, reason: error.to_string() };
         let state = State {
             step,
@@ -144,15 +176,41 @@ impl<M: Machine, T: DeviceReal> DeviceTrainer<M, T> {
         Ok((model, state))
     }
 
-    /// The last step's losses and its gradient's norm before clipping; waits for it.
+    /// The step where it stands, and whether a number was not finite.
+    fn clock(&self) -> Result<(u64, bool)> {
+        let clock = self.counts(self.of.clock)?;
+        let faulty = self.bytes(self.of.fault)?.iter().any(|&byte| byte != 0);
+        Ok((clock.first().copied().unwrap_or(0), faulty))
+    }
+
+    /// The losses of each step from `from` on and its gradient's norm before clipping, of those that were launched last and are in one table;
+    /// waits for them.
     ///
-    /// Errors: `Error::Device`.
-    pub fn losses(&self) -> Result<(Losses, f64)> {
-        let [losses, norm] = [self.of.losses, self.of.norm].map(|array| self.counts(array));
-        let mut all = losses?.into_iter().chain(norm?).map(f64::from_bits);
-        let mut next = || all.next().unwrap_or(f64::NAN);
-        let losses = Losses { matching: next(), consistency: next(), radius: next() };
-        Ok((losses, next()))
+    /// Errors: `Error::Domain` where step `from` is in none; as [`DeviceTrainer::download`].
+    pub fn history(&self, from: u64) -> Result<Vec<(Losses, f64)>> {
+        if !(self.first..=self.step).contains(&from) {
+            return Err(Error::Domain {
+                what: "from",
+                value: from as f64,
+                expected: "a step of the present table that was launched",
+            });
+        }
+        if self.clock()? != (self.step, false) {
+            self.download()?;
+        }
+        const ROW: usize = HISTORY_NUMBERS.len() * size_of::<f64>();
+        let row = |step: u64| (step - self.first) as usize * ROW;
+        // The rows before `from` too, since a copy is from an array's start: at most 2 MiB.
+        let mut bytes = vec![0; row(self.step)];
+        if !bytes.is_empty() {
+            self.machine.download_bytes(&self.memory[self.of.history.0], &mut bytes)?;
+        }
+        let numbers = bytes.as_chunks().0.iter().map(|x| f64::from_le_bytes(*x));
+        let numbers: Vec<f64> = numbers.skip(row(from) / size_of::<f64>()).collect();
+        let of_step = |&[matching, consistency, radius, norm]: &[f64; HISTORY_NUMBERS.len()]| {
+            (Losses { matching, consistency, radius }, norm)
+        };
+        Ok(numbers.as_chunks().0.iter().map(of_step).collect())
     }
 
     /// The step on the CPU.
@@ -185,6 +243,27 @@ impl<M: Machine, T: DeviceReal> DeviceTrainer<M, T> {
             let double = |x: &[u8; 8]| T::from_f64(f64::from_le_bytes(*x));
             bytes.as_chunks().0.iter().map(double).collect()
         })
+    }
+}
+
+impl<M: Machine, T: DeviceReal> Trainer<T, Mlp<T>> for DeviceTrainer<M, T> {
+    fn advance_to(&mut self, until: u64) -> Result<Vec<(Losses, f64)>> {
+        if self.step == self.of.end && self.step < until {
+            self.renew()?;
+        }
+        let from = self.step;
+        let steps = until.min(self.of.end).saturating_sub(from);
+        self.advance(steps.min(STEPS_AT_A_TIME))?;
+        self.history(from)
+    }
+
+    fn now(&mut self) -> Result<(&Mlp<T>, &State<T>)> {
+        let seen = match self.seen.take() {
+            Some(seen) if seen.1.step == self.step => seen,
+            _ => self.download()?,
+        };
+        let (model, state) = self.seen.insert(seen);
+        Ok((model, state))
     }
 }
 

@@ -15,3 +15,4 @@ pub mod optimizer;
 pub mod plan;
 pub mod run;
 pub mod step;
+pub mod trainer;

@@ -9,11 +9,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::batch::Table;
 use super::measure::{Measured, Truth, levels};
 use super::optimizer::State;
 use super::plan::Plan;
-use super::step::{Losses, Workspace, gradient};
+use super::step::Losses;
+use super::trainer::{CpuTrainer, Trainer};
 use super::{checkpoint, lines};
 use crate::arith::Real;
 use crate::denoiser::model::{StoredText, write_model};
@@ -67,78 +67,92 @@ pub enum Begin {
 /// where a loss, a prediction or a gradient is not finite, or a parameter leaves its range: the last checkpoint is kept.
 pub fn run<T: Real, M: Stored<T>>(
     plan: &Plan,
-    mut model: M,
+    model: M,
     directory: &Path,
     begin: Begin,
     progress: &dyn Fn(Progress),
 ) -> Result<M> {
+    let cpu = |model, state| CpuTrainer::new(plan, model, state);
+    run_by(plan, model, directory, begin, progress, cpu)
+}
+
+/// [`run`], its steps carried out by what `start` makes of the model and the state where the run begins or goes on. Files and bits are the
+/// same whoever carries them out, and a run that one began another can go on with.
+///
+/// Errors: as [`run`]; those of the trainer.
+pub fn run_by<T: Real, M: Stored<T>, R: Trainer<T, M>>(
+    plan: &Plan,
+    mut model: M,
+    directory: &Path,
+    begin: Begin,
+    progress: &dyn Fn(Progress),
+    start: impl FnOnce(M, State<T>) -> Result<R>,
+) -> Result<M> {
     let files = Files::new(directory);
     let config = plan.config.to_toml()?;
-    let mut state = files.open(&config, begin, &mut model)?;
-    let mut records = Records::of(&files, state.step)?;
-    let table = Table::new(plan, &model)?;
+    let state = files.open(&config, begin, &mut model)?;
+    let mut step = state.step;
+    let mut records = Records::of(&files, step)?;
+    let mut trainer = start(model, state)?;
     let truths = Truths::new(plan)?;
     let (steps, output) = (plan.config.steps, &plan.config.output);
-    let mut parameters = model.parameters().to_vec();
-    let mut room = Workspace::new(parameters.len(), plan.config.batch);
+    let due = |step: u64, every: u64| step.is_multiple_of(every) || step == steps;
+    // Where the weights are needed next.
+    let next = |step: u64| {
+        let after = |every: u64| (step / every + 1) * every;
+        steps.min(after(output.evaluate_every)).min(after(output.checkpoint_every))
+    };
     let mut error = None;
-    while state.step < steps {
-        let step = state.step;
-        let (losses, norm) =
-            advance(plan, &mut model, &table, &mut state, &mut parameters, &mut room)?;
-        let rate = plan.optimizer.rate(step, steps);
-        if step.is_multiple_of(output.metrics_every) || state.step == steps {
-            records.metrics(step, losses, norm, rate);
+    while step < steps {
+        let done = trainer.advance_to(next(step))?;
+        if done.is_empty() {
+            // A trainer that stands elsewhere than the run: going on would never end.
+            let reason = "no step was carried out".to_string();
+            return Err(Error::Stopped { step, reason });
         }
-        if state.step.is_multiple_of(output.evaluate_every) || state.step == steps {
-            let measured = truths.measure(&model, &state)?;
-            error = Some(relative(&measured[0]));
-            records.errors(state.step, &measured);
+        for (losses, norm) in done {
+            let rate = plan.optimizer.rate(step, steps);
+            // A line has the step that it was made in, and the last step has one.
+            if step.is_multiple_of(output.metrics_every) || step + 1 == steps {
+                records.metrics(step, losses, norm, rate);
+            }
+            step += 1;
+            if due(step, output.evaluate_every) {
+                let (model, state) = trainer.now()?;
+                let measured = truths.measure(model, state)?;
+                error = Some(relative(&measured[0]));
+                records.errors(step, &measured);
+            }
+            if due(step, output.checkpoint_every) {
+                let (model, state) = trainer.now()?;
+                files.keep(&config, model, state, &records)?;
+            }
+            progress(Progress { step, steps, losses, error });
         }
-        if state.step.is_multiple_of(output.checkpoint_every) || state.step == steps {
-            files.keep(&config, &model, &state, &records)?;
-        }
-        progress(Progress { step: state.step, steps, losses, error });
     }
-    let text = StoredText { model: model.spec(), config, step: state.step };
-    write_model(&files.model, &text, &model, &state.average)?;
-    model.set_parameters(&state.average)?;
-    Ok(model)
+    let (model, state) = trainer.now()?;
+    let text = StoredText { model: model.spec(), config, step };
+    write_model(&files.model, &text, model, &state.average)?;
+    averaged(model, state)
 }
 
 /// Trains a model to the plan's last step in memory and returns it with the average of its weights: the bits of [`run`],
 /// without its files, measurements and stops.
 ///
 /// Errors: `Error::Stopped`, as [`run`].
-pub fn learn<T: Real, M: Stored<T>>(plan: &Plan, mut model: M) -> Result<M> {
-    let table = Table::new(plan, &model)?;
-    let mut state = State::new(model.parameters());
-    let mut parameters = model.parameters().to_vec();
-    let mut room = Workspace::new(parameters.len(), plan.config.batch);
-    while state.step < plan.config.steps {
-        advance(plan, &mut model, &table, &mut state, &mut parameters, &mut room)?;
-    }
-    model.set_parameters(&state.average)?;
-    Ok(model)
+pub fn learn<T: Real, M: Stored<T>>(plan: &Plan, model: M) -> Result<M> {
+    let state = State::new(model.parameters());
+    let mut trainer = CpuTrainer::new(plan, model, state)?;
+    while !trainer.advance_to(plan.config.steps)?.is_empty() {}
+    let (model, state) = trainer.now()?;
+    averaged(model, state)
 }
 
-/// One step: the losses before it and the gradient's norm.
-fn advance<T: Real, M: Stored<T>>(
-    plan: &Plan,
-    model: &mut M,
-    table: &Table<T, M::Level>,
-    state: &mut State<T>,
-    parameters: &mut [T],
-    room: &mut Workspace<T>,
-) -> Result<(Losses, f64)> {
-    let step = state.step;
-    let at = |error: Error| located(step, error);
-    let losses = gradient(plan, model, table, step, room).map_err(at)?;
-    let norm = state
-        .advance(&plan.optimizer, plan.config.steps, parameters, room.gradient())
-        .map_err(at)?;
-    model.set_parameters(parameters).map_err(at)?;
-    Ok((losses, norm))
+/// The model with the average of its weights.
+fn averaged<T: Real, M: Stored<T>>(model: &M, state: &State<T>) -> Result<M> {
+    let mut averaged = model.clone();
+    averaged.set_parameters(&state.average)?;
+    Ok(averaged)
 }
 
 /// What a run is measured against: the clean law, and the law of its rows where that is another.
@@ -160,8 +174,7 @@ impl<T: Real> Truths<T> {
 
     /// The averaged model against both.
     fn measure<M: Stored<T>>(&self, model: &M, state: &State<T>) -> Result<[Vec<Measured>; 2]> {
-        let mut averaged = model.clone();
-        averaged.set_parameters(&state.average)?;
+        let averaged = averaged(model, state)?;
         let clean = self.clean.against(&averaged)?;
         let trained = match &self.trained {
             Some(trained) => trained.against(&averaged)?,
@@ -179,11 +192,6 @@ pub fn relative(measured: &[Measured]) -> f64 {
     };
     let (error, floor) = (sum(|m| m.error), sum(|m| m.floor));
     if floor > 0.0 { error / floor } else { error }
-}
-
-/// What is wrong in a step stops the run, whatever it is.
-fn located(step: u64, error: Error) -> Error {
-    Error::Stopped { step, reason: error.to_string() }
 }
 
 /// The numbers of a run's `metrics.csv`, a step each.

@@ -6,6 +6,7 @@
 #![allow(dead_code)]
 
 pub mod runs;
+mod training;
 
 use ndarray::{Array1, Array2, ArrayView2};
 use proptest::prelude::*;
@@ -92,6 +93,7 @@ pub fn suite<M: Machine>(machine: &M, extent: &Extent) -> Vec<Checked> {
             "runs that stay",
             both(|| runs::resident::<M, f64>(machine), || runs::resident::<M, f32>(machine)),
         ),
+        ("training", training::training(machine, extent)),
         ("refusals", both(|| refusals::<M, f64>(machine), || refusals::<M, f32>(machine))),
     ]
 }

@@ -1,5 +1,7 @@
 //! What the tests of planted mistakes share.
 
+#![allow(dead_code)]
+
 use ndarray::ArrayView2;
 use tweedie::channel::Channel;
 use tweedie::claims::{Context, Models, Subject, Verdict, run_all};

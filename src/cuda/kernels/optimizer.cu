@@ -1,7 +1,8 @@
 // Adam and AdamW with clipping and the average of the weights: train/optimizer.rs.
 //
 // `clock` holds the step and its row in `steps`, the table of STEP_NUMBERS numbers a step, so that every launch of a step
-// has the same arguments as the last one's.
+// has the same arguments as the last one's. `history` has HISTORY_NUMBERS f64 in the same row: the means of the losses and of the
+// radius, and the norm.
 
 #define SUM_BLOCK 256
 #define LANES 8
@@ -49,13 +50,13 @@ extern "C" __global__ void optimizer_norm(count_t chunks, const double *__restri
 }
 KERNEL(optimizer_norm)
 
-// A parameter a thread; nothing changes after a fault.
+// A parameter a thread; nothing changes after a fault. A weight that leaves the format is noted in `left`.
 extern "C" __global__ void optimizer_update(count_t count, const count_t *__restrict__ clock, const real *__restrict__ steps,
                                             real beta1, real one_less_beta1, real beta2, real one_less_beta2, real epsilon,
                                             real decay, real one_less_average, const real *__restrict__ shrink,
                                             const word_t *__restrict__ fault, const real *__restrict__ gradient,
                                             real *__restrict__ theta, real *__restrict__ first, real *__restrict__ second,
-                                            real *__restrict__ average) {
+                                            real *__restrict__ average, word_t *__restrict__ left) {
   const count_t i = (count_t)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= count || *fault) return;
   const real *of = steps + clock[1] * STEP_NUMBERS;
@@ -66,12 +67,20 @@ extern "C" __global__ void optimizer_update(count_t count, const count_t *__rest
   const real moved = fused(-of[STEP_RATE], fused(decay, theta[i], step), theta[i]);
   first[i] = m, second[i] = v, theta[i] = moved;
   average[i] = fused(one_less_average, moved - average[i], average[i]);
+  if (!(moved - moved == 0)) *left = 1;
 }
 KERNEL(optimizer_update)
 
-// The next step; one thread. A step with a fault stays where it is.
-extern "C" __global__ void optimizer_advance(count_t *__restrict__ clock, const word_t *__restrict__ fault) {
+// Keeps what the step measured, and goes to the next; one thread. A step with a fault stays where it is, and a weight that left the format
+// is a fault from the next step on.
+extern "C" __global__ void optimizer_advance(const double *__restrict__ losses, const double *__restrict__ norm,
+                                             const word_t *__restrict__ left, double *__restrict__ history,
+                                             count_t *__restrict__ clock, word_t *__restrict__ fault) {
   if (threadIdx.x != 0 || *fault) return;
+  double *kept = history + clock[1] * HISTORY_NUMBERS;
+  kept[HISTORY_MATCHING] = losses[0], kept[HISTORY_CONSISTENCY] = losses[1], kept[HISTORY_RADIUS] = losses[2];
+  kept[HISTORY_NORM] = *norm;
   clock[0] += 1, clock[1] += 1;
+  if (*left) *fault = 1;
 }
 KERNEL(optimizer_advance)
