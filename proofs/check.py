@@ -4,7 +4,8 @@ sources      every file of _CoqProject opens with a comment, is at most 500 line
              the halving tree and the depth of the canonical sum are those of src/arith/sum.rs; exp, ln and their
              coefficients are what translate.py makes of src/arith; the functions of the bits are those of the source, Point.v has
              the operations of src/law/reference.rs and Tables.v those of noised.rs; the CUDA text has the same (cuda.py)
-vectors      Coq runs its exp, ln, sum and dot on every line of vectors.txt and proves that no bit differs
+vectors      Coq runs its exp, ln, sum and dot on every line of vectors.txt, and its tables and points on every mixture of
+             points.txt, and proves that no bit differs
 assumptions  prints the assumptions of every theorem to assumptions.txt; each must be listed in README.md
 selftest     plants mistakes, in the texts and in a theorem, each of which must be found
 """
@@ -275,6 +276,24 @@ def vector_goals(lines, bits):
     return goals
 
 
+def point_goals(lines, bits, parts=1):
+    """Goals that no line of points.txt fails, dealt out in turn."""
+    items = []
+    for line in lines:
+        head, values = line.split(" : ")
+        kind, *n = ["0x" + word for word in head.split()]
+        if kind == f"0xpoint{bits}":
+            items.append(f"({', '.join(n[:4])}, [{'; '.join(n[4:7])}], [{'; '.join(n[7:9])}], [{'; '.join(n[9:])}], "
+                         f"[{'; '.join('0x' + v for v in values.split())}])")
+    return [f"Goal fails_point binary{bits} table{bits} [{'; '.join(items[part::parts])}] = [].\n"
+            "Proof. vm_cast_no_check (@eq_refl (list line) []). Qed.\n" for part in range(parts)]
+
+
+POINT_HEAD = """From Coq Require Import ZArith List.
+From Tweedie Require Import Arithmetic Coefficients PointVectors.
+Import ListNotations.
+Open Scope Z_scope.
+"""
 VECTOR_HEAD = """From Coq Require Import ZArith List.
 From Tweedie Require Import Arithmetic Coefficients Vectors.
 Import ListNotations.
@@ -326,10 +345,15 @@ def vectors():
     goals = [goal for bits in ("64", "32") for goal in vector_goals(lines, bits)]
     if len(goals) != 8 or len(lines) != 8000:
         sys.exit("vectors.txt is not whole")
+    mixtures = (HERE / "points.txt").read_text().splitlines()
+    points = sum(int(line.split()[3], 16) for line in mixtures)
+    if points < 1000:
+        sys.exit("points.txt is not whole")
+    texts = [POINT_HEAD + goal for bits in ("64", "32") for goal in point_goals(mixtures, bits, 4)]
     with ThreadPoolExecutor(2) as pool:
-        runs = list(pool.map(lambda goal: coq(VECTOR_HEAD + goal), goals))
+        runs = list(pool.map(coq, texts + [VECTOR_HEAD + goal for goal in goals]))
     report([run.stderr[-2000:] for run in runs if run.returncode])
-    print(f"{len(lines)} vectors agree bit for bit")
+    print(f"{len(lines)} vectors and {points} points of {len(mixtures)} mixtures agree bit for bit")
 
 
 def assumptions():
@@ -408,6 +432,22 @@ def selftest():
         text = model["Kernels.v"].replace(old, new) + source + "".join(vector_goals(few, "32"))
         if coq(text).returncode == 0:
             sys.exit(f"the vectors do not tell the model from {new}")
+    # The same of mixtures: one bit, one operation of the tables, one of a point (whose proof of sameness then fails).
+    few = [line for line in (HERE / "points.txt").read_text().splitlines() if line.startswith("point32 2 2")][:3]
+    if not few or coq(POINT_HEAD + "".join(point_goals(few, "32"))).returncode:
+        sys.exit("the few mixtures do not agree")
+    wrong = few[0][:-1] + ("0" if few[0][-1] != "0" else "1")
+    if coq(POINT_HEAD + "".join(point_goals([wrong] + few[1:], "32"))).returncode == 0:
+        sys.exit("a wrong bit in a mixture was not found")
+    source = (HERE / "PointVectors.v").read_text()
+    for old, new in [("fma D (mul D a a) (variances j) (mul D s s)", "fma D (mul D s s) (one D) (mul D (mul D a a) (variances j))"),
+                     ("div D (mul D a (variances j)) (v j)", "mul D a (div D (variances j) (v j))"),
+                     ("narrow (sub D (constants j) largest)", "sub A (narrow (constants j)) (narrow largest)"),
+                     ("sub D (means j i) (widen (origin i))", "sub D (means j i) (origin_in_double i)")]:
+        assert old in source, old
+        text = source.replace(old, new).replace("origin_in_double i", "add D (means 0%nat i) (chain_fma D weight (fun j => sub D (means j i) (means 0%nat i)) K)")
+        if coq(text + "".join(point_goals(few, "32"))).returncode == 0:
+            sys.exit(f"the mixtures do not tell the model from {new}")
     # One constant in a theorem: the proof that stands in the file must fail.
     plants = [
         ("Attack.v", "(R0 ^ 2 / 3)", "(R0 ^ 2 / 4)"),
@@ -421,6 +461,9 @@ def selftest():
         ("PointBits.v", "512 * ((INR b + 1)", "128 * ((INR b + 1)"),
         ("PointFormats.v", "148 / 100 * bpow radix2 (-24)", "146 / 100 * bpow radix2 (-24)"),
         ("Invertible.v", "W i j - W i n * (W n j / T)", "W i j + W i n * (W n j / T)"),
+        ("PointRun.v", "fma A (gain i j) (z i j k) (shifted i j k)) (size i)) b) total);", "add A (mul A (gain i j) (z i j k)) (shifted i j k)) (size i)) b) total);"),
+        ("Decomposition.v", "a * s ^ 2 * R0 ^ 2 / V ^ 2", "a * R0 ^ 2 / V"),
+        ("NoisePrediction.v", "Rabs (sf - s) * Rabs S + Rabs sf * B", "Rabs sf * B"),
         ("Moderate.v", "N e b <= / 8", "N e b <= / 2"),
         ("Tables.v", "near (3 * nu)", "near (2 * nu)"),
         ("Diffusion.v", "(s t * ds - da / a t * s t ^ 2)", "(s t * ds + da / a t * s t ^ 2)"),
