@@ -5,14 +5,19 @@
    run_score, run_noise, run_denoiser, run_log_density, run_responsibility   run has the very numbers of Point.v;
    PointVectors.v makes the tables and compares with the library. *)
 From Coq Require Import List Lia.
+Import ListNotations.
 From Tweedie Require Import Arithmetic Coefficients Kernels Point.
 
 Section Kept.
 Context { X : Type }.
-Definition kept (f : nat -> X) (n : nat) : nat -> X := let values := map f (seq 0 n) in fun i => nth i values (f 0%nat).
+Definition kept (f : nat -> X) (n : nat) : nat -> X :=
+  let values := map f (seq 0 n) in
+  let other := match values with [] => f 0%nat | v :: _ => v end in
+  fun i => nth i values other.
 Lemma kept_is f n i : (i < n)%nat -> kept f n i = f i.
 Proof.
-  intros H. unfold kept. now rewrite map_nth, seq_nth.
+  intros H. unfold kept. rewrite nth_indep with (d' := f 0%nat) by (rewrite map_length, seq_length; exact H).
+  now rewrite map_nth, seq_nth.
 Qed.
 End Kept.
 

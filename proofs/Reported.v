@@ -316,7 +316,8 @@ Proof.
   assert (X3 : dsum (fun i j => s i j * tail) <= S * (eta / 100)).
   { unfold S. rewrite <- dsum_scal_r. apply dsum_le. intros. apply Rmult_le_compat_l; auto. }
   assert (R : dsum (fun i j => 2 * blocks * (2 * eta) * (1 + s i j + q i j)) = 4 * (INR b + 1) * eta * (n + S + Q)).
-  { unfold n, S, Q, blocks. rewrite <- !dsum_plus, Rmult_comm, <- dsum_scal_r. apply dsum_ext. intros. ring. }
+  { rewrite (dsum_ext b _ (fun i j => (1 + s i j + q i j) * (4 * (INR b + 1) * eta))) by (intros; unfold blocks; ring).
+    rewrite dsum_scal_r, (dsum_plus b (fun i j => 1 + s i j) q), (dsum_plus b (fun _ _ => 1) s). fold n S Q. ring. }
   rewrite R. unfold rest_bound. fold Z. rewrite Rmult_plus_distr_l. unfold W in X1. lra.
 Qed.
 

@@ -3,7 +3,7 @@
 sources      every file of _CoqProject opens with a comment, is at most 500 lines and has no unproven step; the sizes,
              the halving tree and the depth of the canonical sum are those of src/arith/sum.rs; exp, ln and their
              coefficients are what translate.py makes of src/arith; the functions of the bits are those of the source, Point.v has
-             the operations of src/law/reference.rs and Tables.v those of noised.rs; the CUDA text has the same (cuda.py)
+             the operations of src/law/reference.rs, Tables.v those of noised.rs and Reported.v those of bound/; the CUDA text has the same (cuda.py)
 vectors      Coq runs its exp, ln, sum and dot on every line of vectors.txt, and its tables and points on every mixture of
              points.txt, and proves that no bit differs
 assumptions  prints the assumptions of every theorem to assumptions.txt; each must be listed in README.md
@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 SUM = HERE.parent / "src" / "arith" / "sum.rs"
 REFERENCE = HERE.parent / "src" / "law" / "reference.rs"
 NOISED_SOURCE = HERE.parent / "src" / "law" / "noised.rs"
+BOUND_SOURCE = HERE.parent / "src" / "law" / "bound"
 CUDA = HERE.parent / "src" / "cuda"
 FORBIDDEN = ["Admitted", "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture", "admit", "give_up", "bypass_check"]
 
@@ -207,6 +208,34 @@ NOISED = [
     ("the offset", "let offset = constants.iter().map(|c| T::from_f64(c - largest)).collect();"),
     ("the block", "pub const COMPONENT_BLOCK: usize = 64;"),
 ]
+# The bound that is reported: what, the line of src/law/bound, and the line of Reported.v or Weights.v that it is.
+BOUND = [
+    ("the depth", "let below = (largest - c.logit.0).min(LARGEST_RADIUS * 4.0) + 2.0 * c.logit.1.min(1.0);",
+     "Definition below (i j : nat) : R := Rmin (peak - centre i j) 1200 + 2 * Rmin (radius i j) 1."),
+    ("its end", "const LARGEST_RADIUS: f64 = 300.0;", "1200"),
+    ("the blocks", "let blocks = components.len().div_ceil(COMPONENT_BLOCK) as f64;", "Definition blocks : R := INR b + 1."),
+    ("the additions", "let additions = components.len().min(chain) as f64;", "INR N <= count"),
+    ("a term's rounding", "1.01 * inputs.unit * (below + additions + 6.0 + 6.0 * blocks)", "101 / 100 * U * (below i j + count + 6 + 6 * blocks)"),
+    ("the total's", "let of_total: f64 = term.iter().zip(&highest).map(|(t, r)| t * r).sum::<f64>() * 1.01;",
+     "101 / 100 * dsum (fun i j => term_rounding i j * hi i j)"),
+    ("both", "rounding: term.iter().map(|t| t + of_total + 2.0 * inputs.unit).collect(),", "term_rounding i j + of_total + 2 * U"),
+    ("the unit", "unit: T::UNIT_ROUNDOFF + W,", "u <= U"),
+    ("the largest share", "let highest = high[k] / (high[k] + others_low[k]) * (1.0 + own[k]);", "high i j / (high i j + others low i j)"),
+    ("the smallest share", "let lowest = low[k] / (low[k] + others_high[k]);", "low i j / (low i j + others high i j)"),
+    ("the width", "(highest[k] - lowest).max(0.0) + own[k] * highest[k] + 4.0 * count * inputs.tiny", "highest i j - lowest i j"),
+    ("the size", "let size = centre.abs() + radius;", "(Rabs (t i j) + r i j)"),
+    ("a mean", "bound += weights.width[k] * (centre - mean).abs() + weights.highest[k] * (radius + size * weights.rounding[k])",
+     "wd i j * Rabs (t i j - c) + hi i j * (r i j + (Rabs (t i j) + r i j) * rounding i j)"),
+    ("underflow", "+ 8.0 * weights.blocks * inputs.tiny * (1.0 + size + reach);", "+ 2 * blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j) + reach i j)"),
+    ("a share", "1.01 * (self.width[k] + self.highest[k] * self.rounding[k])", "wd i j + 2 * (2 * eta) + hi i j * rounding i j"),
+]
+
+
+def bound_problems(rust, coq):
+    """src/law/bound against Reported.v and Weights.v."""
+    flat, coq = translate.squeezed(rust), translate.squeezed(without_comments(coq))
+    found = [f"bound: {what} is no longer `{line}`" for what, line, _ in BOUND if translate.squeezed(line) not in flat]
+    return found + [f"Reported.v: {what} is no longer `{line}`" for what, _, line in BOUND if translate.squeezed(line) not in coq]
 
 
 def point_problems(rust, noised, coq):
@@ -239,6 +268,11 @@ def models():
 
 def point_texts():
     return REFERENCE.read_text(), NOISED_SOURCE.read_text(), (HERE / "Point.v").read_text()
+
+
+def bound_texts():
+    rust = "".join((BOUND_SOURCE / name).read_text() for name in ["weights.rs", "mod.rs", "component.rs"])
+    return rust, "".join((HERE / name).read_text() for name in ["Reported.v", "Weights.v"])
 
 
 def cuda_texts():
@@ -337,7 +371,7 @@ def sources():
     found += sum_problems(SUM.read_text(), (HERE / "FloatSum.v").read_text())
     found += format_problems(translate.read("format.rs"), (HERE / "Arithmetic.v").read_text())
     found += cuda.problems(**cuda_texts())
-    report(found + translation_problems(arith(), models()) + point_problems(*point_texts()))
+    report(found + translation_problems(arith(), models()) + point_problems(*point_texts()) + bound_problems(*bound_texts()))
 
 
 def vectors():
@@ -413,6 +447,14 @@ def selftest():
                          (2, "(neg A a) (mean i j k)", "(mean i j k) (neg A a)"), (2, "(mul A (part c) (exp A", "(mul A (part c') (exp A")]:
         assert old in texts[at], old
         caught(point_problems(*(text.replace(old, new) if i == at else text for i, text in enumerate(texts))), new)
+    texts = bound_texts()
+    for at, old, new in [(0, "6.0 + 6.0 * blocks", "6.0 + 5.0 * blocks"), (0, "2.0 * c.logit.1.min(1.0)", "c.logit.1.min(1.0)"),
+                         (0, "t + of_total + 2.0", "t + 2.0"), (0, "(high[k] + others_low[k])", "(high[k] + others_high[k])"),
+                         (0, "radius + size * weights.rounding[k]", "radius * weights.rounding[k]"), (0, "8.0 * weights.blocks", "0.5 * weights.blocks"),
+                         (0, "let size = centre.abs() + radius;", "let size = centre.abs();"), (0, "* 1.01;", "* 1.0;"),
+                         (1, "term_rounding i j + of_total + 2 * U", "term_rounding i j + 2 * U")]:
+        assert old in texts[at], old
+        caught(bound_problems(*(text.replace(old, new) if i == at else text for i, text in enumerate(texts))), new)
     texts = cuda_texts()
     for name, old, new in cuda.PLANTS:
         assert old in texts[name], old
@@ -464,6 +506,10 @@ def selftest():
         ("PointRun.v", "fma A (gain i j) (z i j k) (shifted i j k)) (size i)) b) total);", "add A (mul A (gain i j) (z i j k)) (shifted i j k)) (size i)) b) total);"),
         ("Decomposition.v", "a * s ^ 2 * R0 ^ 2 / V ^ 2", "a * R0 ^ 2 / V"),
         ("NoisePrediction.v", "Rabs (sf - s) * Rabs S + Rabs sf * B", "Rabs sf * B"),
+        ("Reported.v", "101 / 100 * U * (below i j + count + 6 + 6 * blocks)", "101 / 100 * U * (below i j + count + 1 + 6 * blocks)"),
+        ("Reported.v", "2 * blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j) + reach i j)", "blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j))"),
+        ("Covered.v", "4 * n + eta", "3 * n + eta"),
+        ("Evaluated.v", "under a * real b + real a * under b + eta", "under a * real b + real a * under b"),
         ("Moderate.v", "N e b <= / 8", "N e b <= / 2"),
         ("Tables.v", "near (3 * nu)", "near (2 * nu)"),
         ("Diffusion.v", "(s t * ds - da / a t * s t ^ 2)", "(s t * ds + da / a t * s t ^ 2)"),
