@@ -475,11 +475,11 @@ def selftest():
         if coq(text).returncode == 0:
             sys.exit(f"the vectors do not tell the model from {new}")
     # The same of mixtures: one bit, one operation of the tables, one of a point (whose proof of sameness then fails).
-    few = [line for line in (HERE / "points.txt").read_text().splitlines() if line.startswith("point32 2 2")][:3]
-    if not few or coq(POINT_HEAD + "".join(point_goals(few, "32"))).returncode:
+    few = [line for line in (HERE / "points.txt").read_text().splitlines() if line.startswith("point64 2 2")][2:8]
+    if not few or coq(POINT_HEAD + "".join(point_goals(few, "64"))).returncode:
         sys.exit("the few mixtures do not agree")
     wrong = few[0][:-1] + ("0" if few[0][-1] != "0" else "1")
-    if coq(POINT_HEAD + "".join(point_goals([wrong] + few[1:], "32"))).returncode == 0:
+    if coq(POINT_HEAD + "".join(point_goals([wrong] + few[1:], "64"))).returncode == 0:
         sys.exit("a wrong bit in a mixture was not found")
     source = (HERE / "PointVectors.v").read_text()
     for old, new in [("fma D (mul D a a) (variances j) (mul D s s)", "fma D (mul D s s) (one D) (mul D (mul D a a) (variances j))"),
@@ -488,7 +488,7 @@ def selftest():
                      ("sub D (means j i) (widen (origin i))", "sub D (means j i) (origin_in_double i)")]:
         assert old in source, old
         text = source.replace(old, new).replace("origin_in_double i", "add D (means 0%nat i) (chain_fma D weight (fun j => sub D (means j i) (means 0%nat i)) K)")
-        if coq(text + "".join(point_goals(few, "32"))).returncode == 0:
+        if coq(text + "".join(point_goals(few, "64"))).returncode == 0:
             sys.exit(f"the mixtures do not tell the model from {new}")
     # One constant in a theorem: the proof that stands in the file must fail.
     plants = [
@@ -508,6 +508,7 @@ def selftest():
         ("NoisePrediction.v", "Rabs (sf - s) * Rabs S + Rabs sf * B", "Rabs sf * B"),
         ("Reported.v", "101 / 100 * U * (below i j + count + 6 + 6 * blocks)", "101 / 100 * U * (below i j + count + 1 + 6 * blocks)"),
         ("Reported.v", "2 * blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j) + reach i j)", "blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j))"),
+        ("ReportedFormats.v", "v + 7 * eta <= wd i j", "v + 3 * eta <= wd i j"),
         ("Covered.v", "4 * n + eta", "3 * n + eta"),
         ("Evaluated.v", "under a * real b + real a * under b + eta", "under a * real b + real a * under b"),
         ("Moderate.v", "N e b <= / 8", "N e b <= / 2"),
