@@ -2,7 +2,7 @@
 
    The formulas are trees (Evaluated.v) over the numbers that the code has: centres, radii, the largest shares and the widths.
      term_tree, total_tree, rounding_covered   the roundings, to 1/1000 of themselves;
-     mean_tree, mean_covered                   1.01 (sum + 2 U |c|) as computed is at least Reported.v's mean_reported;
+     mean_term, mean_covered, denoised_covered 1.01 (sum + what the last operations round) as computed is at least that of Reported.v's mean_reported;
      share_tree, share_covered                 likewise 1.01 (width + highest rounding).
    The numbers w, eta are those of binary64; big_eta half the smallest number of the format that is evaluated. *)
 Require Import ZArith Reals Lra Lia.
@@ -195,32 +195,40 @@ Definition mean_term (i j : nat) : formula :=
              (Times (Number (hi i j)) (Plus (Number (r i j)) (Times (size_tree i j) (Number (rounding_computed i j))))))
        (Times (Number lost) (Plus (Plus (Number 1) (size_tree i j)) (Number (reach i j)))).
 Hypothesis c_size : format (Rabs c).
-Definition mean_tree : formula := Plus (all mean_term b) (Times (Number (2 * U)) (Number (Rabs c))).
-Definition mean_computed : R := rnd (factor * float mean_tree).
 
 Lemma mean_term_good i j : good (mean_term i j).
 Proof.
   destruct (rounding_format i j) as [P F]. destruct (leaves i j) as [L1 [L2 [L3 [L4 [L5 [L6 L7]]]]]]. assert (B := blocks_1). destruct lost_is as [E1 [E2 E3]].
   assert (0 <= lost) by (rewrite E2; apply Rmult_le_pos; lra). simpl. repeat split; try tauto; try lra; apply Rabs_pos.
 Qed.
-Theorem mean_covered : mean_reported big_eta size b U count peak centre radius hi wd t r reach c + 2 * U * Rabs c <= mean_computed.
+(* What is left of a tree that ends in a sum of this mean and something small: [tail_tree] is U times what the last operations round. *)
+Section Mean.
+Variable tail_tree : formula.
+Variable tail_real : R.
+Hypothesis tail_good : good tail_tree.
+Hypothesis tail_depth : (depth tail_tree <= 6)%nat.
+Hypothesis tail_is : real tail_tree = tail_real.
+Hypothesis tail_under : under tail_tree <= 2 * eta.
+Lemma sum_covered : 1001 / 1000 * mean_reported big_eta size b U count peak centre radius hi wd t r reach c + tail_real
+  <= rnd (factor * float (Plus (all mean_term b) tail_tree)).
 Proof.
+  set (tree := Plus (all mean_term b) tail_tree).
   assert (B := blocks_1). destruct lost_is as [E1 [E2 E3]]. assert (Lp : 16 * eta <= lost).
   { rewrite E2. assert (1 * big_eta <= blocks b * big_eta) by (apply Rmult_le_compat_r; lra). lra. }
-  assert (G : good mean_tree).
-  { split. apply all_good. intros; apply mean_term_good. simpl. repeat split; try tauto; try lra. apply Rabs_pos. }
-  assert (D : (depth mean_tree <= elements b + 100)%nat).
-  { unfold mean_tree. cbn [Evaluated.depth]. assert (A := all_depth mean_term 6 ltac:(intros; simpl; lia)). lia. }
-  assert (C := covered rnd format w eta w_below eta_pos rnd_pos product addition format_opp format_rnd mean_tree factor G ltac:(lra) ltac:(lra) (depth_small _ D)).
-  fold mean_computed in C. apply Rle_trans with (2 := C).
+  assert (G : good tree).
+  { split. apply all_good. intros; apply mean_term_good. exact tail_good. }
+  assert (D : (depth tree <= elements b + 100)%nat).
+  { unfold tree. cbn [Evaluated.depth]. assert (A := all_depth mean_term 6 ltac:(intros; simpl; lia)). lia. }
+  assert (C := covered rnd format w eta w_below eta_pos rnd_pos product addition format_opp format_rnd tree factor G ltac:(lra) ltac:(lra) (depth_small _ D)).
+  apply Rle_trans with (2 := C).
   set (size_of := fun i j => Rabs (t i j) + r i j).
   set (X := dsum (fun i j => wd i j * Rabs (t i j - c) + hi i j * (r i j + size_of i j * rounding_computed i j))).
   set (Y := dsum (fun i j => lost * (1 + size_of i j + reach i j))). set (n := dsum (fun _ _ => eta)).
-  assert (Cp : 0 <= U * Rabs c) by (apply Rmult_le_pos; [lra|apply Rabs_pos]).
-  assert (R : real mean_tree = X + Y + 2 * U * Rabs c).
-  { unfold mean_tree. cbn [real]. rewrite all_real. unfold X, Y. rewrite <- dsum_plus. f_equal. }
-  assert (Un : under mean_tree <= 4 * n + eta).
-  { unfold mean_tree. cbn [Evaluated.under real]. rewrite all_under.
+  assert (Cp : 0 <= tail_real) by (rewrite <- tail_is; apply (real_pos format w w_below); exact tail_good).
+  assert (R : real tree = X + Y + tail_real).
+  { unfold tree. cbn [real]. rewrite all_real, tail_is. unfold X, Y. rewrite <- dsum_plus. f_equal. }
+  assert (Un : under tree <= 4 * n + 2 * eta).
+  { unfold tree. cbn [Evaluated.under real]. rewrite all_under.
     assert (dsum (fun i j => under (mean_term i j)) <= 4 * n); [|lra]. unfold n. rewrite Rmult_comm, <- dsum_scal_r. apply dsum_le. intros i j _ _.
     destruct (leaves i j) as [_ [_ [L3 _]]]. unfold mean_term, size_tree. cbn [Evaluated.under real].
     assert (hi i j * eta <= 1 * eta) by (apply Rmult_le_compat_r; lra).
@@ -244,12 +252,41 @@ Proof.
     assert (hi i j * (r i j + size_of i j * Reported.rounding size b U count peak centre radius hi i j) <= hi i j * ((r i j + size_of i j * rounding_computed i j) * (1001 / 1000))).
     { apply Rmult_le_compat_l; lra. }
     rewrite E2. lra. }
-  rewrite R. assert (Q : 9999 / 10000 <= 1 - INR (depth mean_tree) * w) by (generalize (depth_small _ D); lra).
-  assert (V : under mean_tree / (1 - INR (depth mean_tree) * w) <= (4 * n + eta) * (10001 / 9999)).
-  { apply (Rmult_le_reg_r (1 - INR (depth mean_tree) * w)). lra. unfold Rdiv at 1. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
-    assert ((4 * n + eta) * (10001 / 9999) * (9999 / 10000) <= (4 * n + eta) * (10001 / 9999) * (1 - INR (depth mean_tree) * w)) by (apply Rmult_le_compat_l; lra). lra. }
+  rewrite R. assert (Q : 9999 / 10000 <= 1 - INR (depth tree) * w) by (generalize (depth_small _ D); lra).
+  assert (V : under tree / (1 - INR (depth tree) * w) <= (4 * n + 2 * eta) * (10001 / 9999)).
+  { apply (Rmult_le_reg_r (1 - INR (depth tree) * w)). lra. unfold Rdiv at 1. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
+    assert ((4 * n + 2 * eta) * (10001 / 9999) * (9999 / 10000) <= (4 * n + 2 * eta) * (10001 / 9999) * (1 - INR (depth tree) * w)) by (apply Rmult_le_compat_l; lra). lra. }
   lra.
 Qed.
+End Mean.
+
+(* The score: 2 U |c| for the division. *)
+Definition mean_tail : formula := Times (Number (2 * U)) (Number (Rabs c)).
+Definition mean_computed : R := rnd (factor * float (Plus (all mean_term b) mean_tail)).
+Theorem mean_covered : 1001 / 1000 * mean_reported big_eta size b U count peak centre radius hi wd t r reach c + 2 * U * Rabs c <= mean_computed.
+Proof.
+  apply (sum_covered mean_tail).
+  - simpl. repeat split; try tauto; try lra. apply Rabs_pos.
+  - simpl. lia.
+  - reflexivity.
+  - simpl. lra.
+Qed.
+(* The denoiser: its origin is added. *)
+Section Denoised.
+Variable origin : R.
+Hypothesis origin_is : format origin /\ format 3.
+Definition denoised_tail : formula := Times (Number U) (Plus (Times (Number 3) (Number (Rabs c))) (Distance origin (- c))).
+Definition denoised_computed : R := rnd (factor * float (Plus (all mean_term b) denoised_tail)).
+Theorem denoised_covered : 1001 / 1000 * mean_reported big_eta size b U count peak centre radius hi wd t r reach c
+  + U * (3 * Rabs c + Rabs (origin + c)) <= denoised_computed.
+Proof.
+  apply (sum_covered denoised_tail).
+  - simpl. repeat split; try tauto; try lra. apply Rabs_pos. apply format_opp. tauto.
+  - simpl. lia.
+  - simpl. now replace (origin - - c) with (origin + c) by ring.
+  - simpl. assert (U * eta <= 1 * eta) by (apply Rmult_le_compat_r; lra). lra.
+Qed.
+End Denoised.
 
 (* A responsibility: the width with what lies below the normal range. *)
 Definition share_tree (i j : nat) : formula := Plus (Number (wd i j)) (Times (Number (hi i j)) (Number (rounding_computed i j))).

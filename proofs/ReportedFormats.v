@@ -1,4 +1,4 @@
-(* N4, put together: in binary64 and binary32 the score, what the denoiser adds to its origin and the responsibilities of an isotropic mixture
+(* N4, put together: in binary64 and binary32 the score, the denoiser and the responsibilities of an isotropic mixture
    as they are computed (Point.v, run on Flocq's numbers) differ from the exact ones by at most the bound that bound/mod.rs computes in binary64.
 
    in_centres   what the code's numbers must satisfy: PointFormats.v's domain; exact and computed logits within the radii of the centres, up to 1/4;
@@ -93,6 +93,10 @@ Definition in_code : Prop :=
   /\ (half_tiny binary64 <= eta /\ lost = 8 * Reported.blocks b * (2 * eta) /\ form64 lost) /\ form64 (Rabs c).
 (* What bound/mod.rs and bound/weights.rs compute. *)
 Definition mean_bound_computed : R := Covered.mean_computed rnd64 size b U count peak factor c centre radius hi wd t r reach lost.
+Definition denoised_bound_computed (origin : R) : R :=
+  Covered.denoised_computed rnd64 size b U count peak factor c centre radius hi wd t r reach lost origin.
+Notation summand := (Mixture.summand rnd (real1 f xf) (B2R af) (real3 f meanf) (real2 f gainf) (real3 f shiftedf)).
+Notation mean_reported := (Reported.mean_reported eta size b U count peak centre radius hi wd t r reach c).
 Definition share_bound_computed (i j : nat) : R := Covered.share_computed rnd64 size b U count peak factor centre radius hi wd i j.
 
 Definition reported_statement : Prop :=
@@ -101,6 +105,12 @@ Definition reported_statement : Prop :=
     (forall i j, Rabs (B2R (precisionf i j) * zr i j k - t i j) + Rabs (t i j - P i j * zx i j k) <= r i j) -> (forall i j, Rabs (zr i j k) <= reach i j) ->
     is_finite (point_score f C size b d xf af meanf offsetf precisionf k) = true
     /\ Rabs (B2R (point_score f C size b d xf af meanf offsetf precisionf k) - score_exact size b d x a mu P O k) <= mean_bound_computed)
+  /\ (forall k, (k < d)%nat -> let origin := B2R (originf k) in form64 origin -> form64 3 ->
+    (forall i j, Rabs (summand k i j - t i j) + Rabs (t i j - (mu i j k - origin + G i j * zx i j k)) <= r i j) ->
+    Rabs (denoiser_exact size b d x a mu P O G k - (origin + c)) <= mean_reported + 3 * Rabs c ->
+    is_finite (point_denoiser f C size b d xf originf af meanf shiftedf offsetf precisionf gainf k) = true
+    /\ Rabs (B2R (point_denoiser f C size b d xf originf af meanf shiftedf offsetf precisionf gainf k) - denoiser_exact size b d x a mu P O G k)
+       <= denoised_bound_computed origin)
   /\ (forall i j v, inside i j -> Weights.width size b centre radius i j <= v -> v + 7 * eta <= wd i j ->
     is_finite (point_responsibility f C size b d xf af meanf offsetf precisionf i j) = true
     /\ Rabs (B2R (point_responsibility f C size b d xf af meanf offsetf precisionf i j) - Weights.softmax size b Lr i j) <= share_bound_computed i j).
@@ -126,7 +136,7 @@ Proof.
   assert (Sum1 : 9 / 10 <= Sums.dsum size b hi).
   { generalize (Reported.hi_sum size N b Hs lr mr Mt centre radius hi C3 C7). lra. }
   assert (W64 : 0 <= unit_roundoff binary64 <= / 1000000) by (unfold unit_roundoff; simpl; lra).
-  split.
+  split; [|split].
   - intros k Hk Hy Hz. destruct (score_finite f deep eta_small C E e tau e_pos tau_pos exp_off exp_is weights_small nu_small size N b d Hs xf originf af referencef
       meanf shiftedf offsetf precisionf gainf Hf zeta PP GG QQ OO H1 H2 H3 H4 Hd Hn H9 H10 Hphi k) as [F V].
     split. exact F. unfold point_score. rewrite V.
@@ -137,7 +147,40 @@ Proof.
     assert (M := Covered.mean_covered rnd64 form64 (unit_roundoff binary64) (half_tiny binary64) W64 (half_tiny_pos binary64) rnd64_pos rnd64_product
       (rounding_sum binary64) (format_opp binary64) (format_rnd binary64) size b (format_0 binary64) U count peak factor c centre radius hi wd t r reach
       D1 D2 D3 D4 D5 D6 (fun i j h h' => C6 i j (conj h h')) Sum1 D7 eta lost D8 (proj1 (Hs 0%nat)) D9).
-    assert (0 <= 2 * U * Rabs c) by (apply Rmult_le_pos; [lra|apply Rabs_pos]). unfold mean_bound_computed. lra.
+    assert (0 <= 2 * U * Rabs c) by (apply Rmult_le_pos; [lra|apply Rabs_pos]). unfold mean_bound_computed.
+    assert (0 <= mean_reported) by (apply Rle_trans with (2 := S); apply Rabs_pos). lra.
+  - intros k Hk origin Fo F3 Hy Near.
+    destruct (denoiser_finite f deep eta_small C E e tau e_pos tau_pos exp_off exp_is weights_small nu_small size N b d Hs xf originf af referencef
+      meanf shiftedf offsetf precisionf gainf Hf zeta PP GG QQ OO H1 H2 H3 H4 H5 H6 H7 Hd Hn H9 H10 Hphi k) as [F V].
+    split. exact F. unfold point_denoiser. rewrite V.
+    assert (R0 : forall i j, 0 <= reach i j) by (intros i j; destruct (D6 i j) as [_ [_ [_ [_ [_ [_ [Q _]]]]]]]; exact Q).
+    assert (S := Reported.reported_denoised rnd form u eta e tau (unit_range f) (half_tiny_pos f) e_pos tau_pos (rounding f) (rounding_sum f) (format_opp f) (format_rnd f)
+      E exp_off u_small costs size N b Hs lr Lr mr Lf Mt U count peak centre radius hi wd C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 C11 tail_small
+      (summand k) (fun i j => mu i j k - origin + G i j * zx i j k) t r reach c Hy R0).
+    assert (S1 := softmax_sum size b Lr 0 0 ltac:(split; [lia|apply Hs])).
+    assert (Eq : Sums.dsum size b (fun i j => softmax size b Lr i j * (mu i j k - origin + G i j * zx i j k)) = denoiser_exact size b d x a mu P O G k - origin).
+    { replace (denoiser_exact size b d x a mu P O G k - origin) with (denoiser_exact size b d x a mu P O G k - Sums.dsum size b (softmax size b Lr) * origin)
+        by (rewrite S1; ring).
+      unfold denoiser_exact. rewrite <- dsum_scal_r, <- dsum_minus. apply dsum_ext. intros. ring. }
+    cbv beta in S. rewrite Eq in S. unfold Mixture.denoiser, Softmax.denoised.
+    set (X := rnd (Softmax.combined rnd E size mr (fun i j => Softmax.weight rnd E lr mr i j * summand k i j) b / Softmax.total rnd E size lr mr b)) in *.
+    set (ex := denoiser_exact size b d x a mu P O G k) in *.
+    assert (Ad := rounding_sum f origin X (generic_format_B2R _ _ _) (format_rnd f _)).
+    assert (T : Rabs (origin + X) <= Rabs (origin + c) + 3 * Rabs c + 2 * mean_reported).
+    { replace (origin + X) with ((origin + c) + ((ex - (origin + c)) + (X - (ex - origin)))) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
+      generalize (Rabs_triang (ex - (origin + c)) (X - (ex - origin))). lra. }
+    assert (B0 : 0 <= mean_reported) by (apply Rle_trans with (2 := S); apply Rabs_pos).
+    assert (M := Covered.denoised_covered rnd64 form64 (unit_roundoff binary64) (half_tiny binary64) W64 (half_tiny_pos binary64) rnd64_pos rnd64_product
+      (rounding_sum binary64) (format_opp binary64) (format_rnd binary64) size b (format_0 binary64) U count peak factor c centre radius hi wd t r reach
+      D1 D2 D3 D4 D5 D6 (fun i j h h' => C6 i j (conj h h')) Sum1 D7 eta lost D8 (proj1 (Hs 0%nat)) D9 origin (conj Fo F3)).
+    fold (denoised_bound_computed origin) in M. apply Rle_trans with (2 := M).
+    assert (X1 : u * Rabs (origin + X) <= u * (Rabs (origin + c) + 3 * Rabs c + 2 * mean_reported)) by (apply Rmult_le_compat_l; [apply (unit_range f)|exact T]).
+    assert (X2 : u * (3 * Rabs c + Rabs (origin + c)) <= U * (3 * Rabs c + Rabs (origin + c))).
+    { apply Rmult_le_compat_r. generalize (Rabs_pos c) (Rabs_pos (origin + c)). lra. exact C1. }
+    assert (X3 : u * mean_reported <= / 1048576 * mean_reported) by (apply Rmult_le_compat_r; assumption).
+    change (Rabs (rnd (origin + X) - ex) <= 1001 / 1000 * mean_reported + U * (3 * Rabs c + Rabs (origin + c))).
+    replace (rnd (origin + X) - ex) with ((rnd (origin + X) - (origin + X)) + (X - (ex - origin))) by ring.
+    apply Rle_trans with (1 := Rabs_triang _ _). lra.
   - intros i j v Hij Hw Hv. destruct (responsibility_finite f deep eta_small C E e tau e_pos tau_pos exp_off exp_is weights_small nu_small size N b d Hs xf originf af referencef
       meanf shiftedf offsetf precisionf gainf Hf zeta PP GG QQ OO H1 H2 H3 H4 Hd Hn H9 H10 Hphi i j (proj1 Hij) (proj2 Hij)) as [F V].
     split. exact F. unfold point_responsibility. rewrite V.
@@ -177,10 +220,10 @@ Proof.
   apply Rle_trans with (bpow radix2 (-149) * / 256). apply Rmult_le_compat_l; lra. lra.
 Qed.
 
-Theorem reported_binary64 size N b d xf originf af referencef meanf shiftedf offsetf precisionf gainf x a mu P O U count peak factor c lost
+Theorem reported_binary64 size N b d xf originf af referencef meanf shiftedf offsetf precisionf gainf x a mu P O G U count peak factor c lost
   centre radius hi wd t r reach :
   reported_statement binary64 ExpDoubleBits.constants exp_cost_64 tau_64 size N b d xf originf af referencef meanf shiftedf offsetf precisionf gainf
-    x a mu P O U count peak factor c lost centre radius hi wd t r reach.
+    x a mu P O G U count peak factor c lost centre radius hi wd t r reach.
 Proof.
   assert (T := tiny_64). assert (Ec := cost_small (2 * (63 / 100) * bpow radix2 (-53)) (/ 8) ltac:(simpl; lra) ltac:(simpl; lra)).
   assert (Nu := cost_small (bpow radix2 (-53)) (/ 4) ltac:(simpl; lra) ltac:(simpl; lra)).
@@ -201,10 +244,10 @@ Proof.
     change (bpow radix2 (3 - largest binary64 - precision binary64)) with (bpow radix2 (-1074)). assert (B := bpow_gt_0 radix2 (-53)). repeat split; lra.
   - exact tail_64.
 Qed.
-Theorem reported_binary32 size N b d xf originf af referencef meanf shiftedf offsetf precisionf gainf x a mu P O U count peak factor c lost
+Theorem reported_binary32 size N b d xf originf af referencef meanf shiftedf offsetf precisionf gainf x a mu P O G U count peak factor c lost
   centre radius hi wd t r reach :
   reported_statement binary32 ExpSingleBits.constants exp_cost_32 tau_32 size N b d xf originf af referencef meanf shiftedf offsetf precisionf gainf
-    x a mu P O U count peak factor c lost centre radius hi wd t r reach.
+    x a mu P O G U count peak factor c lost centre radius hi wd t r reach.
 Proof.
   assert (T := tiny_32). assert (Ec := cost_small (2 * (69 / 100) * bpow radix2 (-24)) (/ 8) ltac:(simpl; lra) ltac:(simpl; lra)).
   assert (Nu := cost_small (bpow radix2 (-24)) (/ 4) ltac:(simpl; lra) ltac:(simpl; lra)).

@@ -208,7 +208,7 @@ NOISED = [
     ("the offset", "let offset = constants.iter().map(|c| T::from_f64(c - largest)).collect();"),
     ("the block", "pub const COMPONENT_BLOCK: usize = 64;"),
 ]
-# The bound that is reported: what, the line of src/law/bound, and the line of Reported.v or Weights.v that it is.
+# The bound that is reported: what, the line of src/law/bound, and the line of Reported.v, Weights.v or Covered.v that it is.
 BOUND = [
     ("the depth", "let below = (largest - c.logit.0).min(LARGEST_RADIUS * 4.0) + 2.0 * c.logit.1.min(1.0);",
      "Definition below (i j : nat) : R := Rmin (peak - centre i j) 1200 + 2 * Rmin (radius i j) 1."),
@@ -227,12 +227,20 @@ BOUND = [
     ("a mean", "bound += weights.width[k] * (centre - mean).abs() + weights.highest[k] * (radius + size * weights.rounding[k])",
      "wd i j * Rabs (t i j - c) + hi i j * (r i j + (Rabs (t i j) + r i j) * rounding i j)"),
     ("underflow", "+ 8.0 * weights.blocks * inputs.tiny * (1.0 + size + reach);", "+ 2 * blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j) + reach i j)"),
+    ("a mean's order", "let size = centre.abs() + radius;", """Plus (Plus (Times (Number (wd i j)) (Distance (t i j) c)) (Times (Number (hi i j))
+     (Plus (Number (r i j)) (Times (size_tree i j) (Number (rounding_computed i j)))))) (Times (Number lost) (Plus (Plus (Number 1) (size_tree i j)) (Number (reach i j))))"""),
+    ("a rounding's order", "1.01 * inputs.unit * (below + additions + 6.0 + 6.0 * blocks)", """Times (Times (Number factor) (Number U))
+     (Plus (Plus (Plus (below_tree i j) (Number count)) (Number 6)) (Times (Number 6) (Number (blocks b))))"""),
+    ("the score's bound", "(-mean, 1.01 * (bound + 2.0 * inputs.unit * mean.abs()))", "Definition mean_tail : formula := Times (Number (2 * U)) (Number (Rabs c))."),
+    ("the denoiser's", "let rounding = inputs.unit * (3.0 * mean.abs() + (origin + mean).abs());",
+     "Definition denoised_tail : formula := Times (Number U) (Plus (Times (Number 3) (Number (Rabs c))) (Distance origin (- c)))."),
+    ("the denoiser's sum", "known(origin + mean, 1.01 * (bound + rounding), inputs)", "rnd (factor * float (Plus (all mean_term b) denoised_tail))"),
     ("a share", "1.01 * (self.width[k] + self.highest[k] * self.rounding[k])", "wd i j + 2 * (2 * eta) + hi i j * rounding i j"),
 ]
 
 
 def bound_problems(rust, coq):
-    """src/law/bound against Reported.v and Weights.v."""
+    """src/law/bound against Reported.v, Weights.v and Covered.v."""
     flat, coq = translate.squeezed(rust), translate.squeezed(without_comments(coq))
     found = [f"bound: {what} is no longer `{line}`" for what, line, _ in BOUND if translate.squeezed(line) not in flat]
     return found + [f"Reported.v: {what} is no longer `{line}`" for what, _, line in BOUND if translate.squeezed(line) not in coq]
@@ -272,7 +280,7 @@ def point_texts():
 
 def bound_texts():
     rust = "".join((BOUND_SOURCE / name).read_text() for name in ["weights.rs", "mod.rs", "component.rs"])
-    return rust, "".join((HERE / name).read_text() for name in ["Reported.v", "Weights.v"])
+    return rust, "".join((HERE / name).read_text() for name in ["Reported.v", "Weights.v", "Covered.v"])
 
 
 def cuda_texts():
@@ -451,7 +459,8 @@ def selftest():
     for at, old, new in [(0, "6.0 + 6.0 * blocks", "6.0 + 5.0 * blocks"), (0, "2.0 * c.logit.1.min(1.0)", "c.logit.1.min(1.0)"),
                          (0, "t + of_total + 2.0", "t + 2.0"), (0, "(high[k] + others_low[k])", "(high[k] + others_high[k])"),
                          (0, "radius + size * weights.rounding[k]", "radius * weights.rounding[k]"), (0, "8.0 * weights.blocks", "0.5 * weights.blocks"),
-                         (0, "let size = centre.abs() + radius;", "let size = centre.abs();"), (0, "* 1.01;", "* 1.0;"),
+                         (0, "let size = centre.abs() + radius;", "let size = centre.abs();"),
+                         (0, "bound + 2.0 * inputs.unit * mean.abs()", "bound + inputs.unit * mean.abs()"), (0, "(3.0 * mean.abs() +", "(2.0 * mean.abs() +"), (0, "* 1.01;", "* 1.0;"),
                          (1, "term_rounding i j + of_total + 2 * U", "term_rounding i j + 2 * U")]:
         assert old in texts[at], old
         caught(bound_problems(*(text.replace(old, new) if i == at else text for i, text in enumerate(texts))), new)
@@ -509,7 +518,7 @@ def selftest():
         ("Reported.v", "101 / 100 * U * (below i j + count + 6 + 6 * blocks)", "101 / 100 * U * (below i j + count + 1 + 6 * blocks)"),
         ("Reported.v", "2 * blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j) + reach i j)", "blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j))"),
         ("ReportedFormats.v", "v + 7 * eta <= wd i j", "v + 3 * eta <= wd i j"),
-        ("Covered.v", "4 * n + eta", "3 * n + eta"),
+        ("Covered.v", "under tree <= 4 * n + 2 * eta", "under tree <= 3 * n + 2 * eta"),
         ("Evaluated.v", "under a * real b + real a * under b + eta", "under a * real b + real a * under b"),
         ("Moderate.v", "N e b <= / 8", "N e b <= / 2"),
         ("Tables.v", "near (3 * nu)", "near (2 * nu)"),
