@@ -15,6 +15,7 @@ mod array;
 mod compile;
 #[cfg(feature = "cuda")]
 mod device;
+mod fast;
 mod launch;
 mod launch_list;
 mod levels;
@@ -37,6 +38,9 @@ pub use array::{DeviceArray, Draw, Function, apply};
 pub use compile::{Image, compile};
 #[cfg(feature = "cuda")]
 pub use device::{Device, Properties, first_device};
+pub use fast::{
+    FAST_DIMENSION, FastEvaluation, FastLaw, Parts, fast_product, fast_product_rate, unit_error,
+};
 pub use launch::{DeviceEvaluation, DeviceLaw};
 pub use launch_list::{Array, Arrays, Launch, Operand, Storage};
 pub use levels::Levels;

@@ -167,8 +167,13 @@ fn folder() -> PathBuf {
 
 /// The program of a source. One that an earlier run compiled from the same texts is taken as it is.
 fn compile(source: &str, watch: Watch) -> PathBuf {
-    let texts =
-        [source, include_str!("device.h"), include_str!("device.cpp"), include_str!("mod.rs")];
+    let texts = [
+        source,
+        include_str!("device.h"),
+        include_str!("device.cpp"),
+        include_str!("matrix.h"),
+        include_str!("mod.rs"),
+    ];
     let mut hash = DefaultHasher::new();
     (texts, watch).hash(&mut hash);
     let stem = folder().join(format!("{:016x}", hash.finish()));
