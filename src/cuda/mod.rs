@@ -39,7 +39,8 @@ pub use compile::{Image, compile};
 #[cfg(feature = "cuda")]
 pub use device::{Device, Properties, first_device};
 pub use fast::{
-    FAST_DIMENSION, FastEvaluation, FastLaw, Parts, fast_product, fast_product_rate, unit_error,
+    DeviceFastLaw, FAST_DIMENSION, FastEvaluation, FastLaw, Parts, fast_product, fast_product_rate,
+    unit_error,
 };
 pub use launch::{DeviceEvaluation, DeviceLaw};
 pub use launch_list::{Array, Arrays, Launch, Operand, Storage};

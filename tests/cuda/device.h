@@ -13,6 +13,7 @@
 #define __global__
 #define __device__
 #define __restrict__ __restrict
+#define __launch_bounds__(threads, blocks)
 #define SHARED(type, name) type *name = reinterpret_cast<type *>(device::shared())
 
 struct dim3 {

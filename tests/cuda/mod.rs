@@ -1,6 +1,6 @@
 //! Kernels run on the CPU: compiled as host C++ behind `device.h`, one process a launch.
 //!
-//! A request is the kernel's name, the schedule, the number of blocks and of threads in one, the bytes of shared memory, and the
+//! A request is the kernel's name, the schedule (its highest byte the matrix unit, `matrix.h`), the number of blocks and of threads in one, the bytes of shared memory, and the
 //! arguments; the answer is the buffers as the kernel left them. `device.cpp` reads and writes both, little-endian, lengths before contents.
 
 #![allow(dead_code)]

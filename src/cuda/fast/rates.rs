@@ -17,9 +17,9 @@ pub const fn unit_error() -> f64 {
     33.0 * 2.0 * UNIT
 }
 
-/// 2^-7.9: the small products' magnitudes, relative to those of the whole.
-const SMALL: f64 = 0.004_187;
-/// The first parts' product is at most (1 + 2⁻⁹)² of the whole.
+/// The small products' magnitudes, relative to those of the whole: (2·2⁻⁸ + 3·2⁻¹⁶)(1 + 2⁻⁸), rounded up.
+const SMALL: f64 = 0.008;
+/// The first parts' product is at most (1 + 2⁻⁸)² of the whole.
 const FIRST: f64 = 1.01;
 
 /// (1 + θ)ⁿ − 1: a chain of n instructions.
@@ -30,7 +30,7 @@ fn growth(n: usize) -> f64 {
 /// A product over `steps` times 16 inner indices: what the split loses, what the units round, and the addition of both sums.
 pub(super) fn product_rate(steps: usize, parts: Parts) -> f64 {
     let count = parts.count() as i32;
-    let lost = f64::from(count + 1) * 2f64.powi(-9 * count) * 1.02;
+    let lost = f64::from(count + 1) * 2f64.powi(-8 * count) * 1.02;
     let small = steps * (parts.products() - 1);
     lost + FIRST * growth(steps) + SMALL * growth(small) + 1.1 * UNIT
 }

@@ -34,6 +34,22 @@ pub struct FastEvaluation {
     pub denoiser_bound: Array1<f32>,
 }
 
+impl FastEvaluation {
+    /// From log densities, scores, denoised points and bounds, three a point, row by row.
+    pub(super) fn of(n: usize, d: usize, columns: [Vec<f32>; 4]) -> Result<Self> {
+        let [log_density, score, denoiser, bounds] = columns;
+        let bound = |at: usize| bounds.iter().skip(at).step_by(3).copied().collect();
+        Ok(FastEvaluation {
+            log_density: Array1::from_vec(log_density),
+            score: shaped(n, d, score)?,
+            denoiser: shaped(n, d, denoiser)?,
+            log_density_bound: bound(0),
+            score_bound: bound(1),
+            denoiser_bound: bound(2),
+        })
+    }
+}
+
 /// The means' parts, coordinate by coordinate.
 struct Means {
     /// For each part K padded rows of 16·steps numbers.
@@ -52,18 +68,10 @@ impl FastLaw {
         let means = self.means();
         let flat = points.as_slice().unwrap_or(&[]);
         let all: Vec<Vec<f32>> = flat.par_chunks(d).map(|x| self.at_point(x, &means)).collect();
-        let column = |at: usize| all.iter().map(|p| p[at]).collect::<Array1<f32>>();
-        let matrix = |from: usize| {
-            shaped(n, d, all.iter().flat_map(|p| p[from..from + d].iter().copied()).collect())
+        let column = |from: usize, width: usize| -> Vec<f32> {
+            all.iter().flat_map(|p| p[from..from + width].iter().copied()).collect()
         };
-        Ok(FastEvaluation {
-            log_density: column(0),
-            log_density_bound: column(1),
-            score_bound: column(2),
-            denoiser_bound: column(3),
-            score: matrix(4)?,
-            denoiser: matrix(4 + d)?,
-        })
+        FastEvaluation::of(n, d, [column(0, 1), column(4, d), column(4 + d, d), column(1, 3)])
     }
 
     fn number(&self, name: &str) -> f32 {

@@ -55,7 +55,8 @@ __device__ inline void load_right(const word_t *stage, int index, int lane, word
 // By blocks of 128 threads, 16 points a warp. `first` and `second` hold the means' parts as the two products read them, `logits` a number a
 // component, `centre` centre, and a*centre in two parts, `numbers` the law's. `bounds` is 3 a point: of the log density, and of the length of the
 // error of score and denoiser.
-extern "C" __global__ void fast_evaluate(
+// Two blocks a multiprocessor: then the compiler keeps within the registers, of which 64 dimensions in three parts need nearly all.
+extern "C" __global__ void __launch_bounds__(128, 2) fast_evaluate(
     count_t n, const real *__restrict__ points, int components, const real *__restrict__ first,
     const real *__restrict__ second, const real *__restrict__ logits, const real *__restrict__ centre,
     const real *__restrict__ numbers, real *__restrict__ log_density, real *__restrict__ score,
