@@ -55,7 +55,7 @@ fn product_off(
         threads: 128,
         shared: 0,
     };
-    let bias_here: Vec<f32> = if seed % 2 == 0 { bias.to_vec() } else { Vec::new() };
+    let bias_here: Vec<f32> = if seed.is_multiple_of(2) { bias.to_vec() } else { Vec::new() };
     let buffers = Program::new(text, Watch::Sanitizers).run(
         "fast_product",
         launch,
