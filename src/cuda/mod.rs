@@ -19,6 +19,7 @@ mod device;
 #[cfg(feature = "cuda")]
 mod driver;
 mod evaluation;
+mod fast;
 mod launch;
 mod launch_list;
 mod levels;
@@ -46,6 +47,10 @@ pub use compile::{Image, compile};
 #[cfg(feature = "cuda")]
 pub use device::{Device, Properties, first_device};
 pub use evaluation::DeviceEvaluation;
+pub use fast::{
+    DeviceFastLaw, FAST_DIMENSION, FastEvaluation, FastLaw, Parts, fast_product, fast_product_rate,
+    unit_error,
+};
 pub use launch::DeviceLaw;
 pub use launch_list::{Array, Arrays, Launch, Operand, Storage};
 pub use levels::Levels;
