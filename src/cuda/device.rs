@@ -149,7 +149,6 @@ impl Device {
 
 impl Machine for Device {
     type Array<E: Element> = CudaSlice<E>;
-    type Bytes = CudaSlice<u8>;
     type Prepared = Prepared;
 
     fn free_bytes(&self) -> Result<u64> {
@@ -158,8 +157,8 @@ impl Machine for Device {
     }
 
     fn reserve<E: Element>(&self, count: usize) -> Result<CudaSlice<E>> {
-        // SAFETY: what the memory holds at first is never read by the host: an array is uploaded or written by a kernel, whole,
-        // before it is downloaded; and any bits are a number.
+        // SAFETY: what the memory holds at first is never read: an array is uploaded or written by a kernel, whole, before it is
+        // downloaded or another kernel reads it; and any bits are an element.
         unsafe { self.0.stream.alloc(count) }.map_err(|e| of_driver("device memory", e))
     }
 
@@ -226,27 +225,6 @@ impl Machine for Device {
         // the kernel reads and writes there: tests/launch.rs runs these very launches under an address sanitizer.
         unsafe { builder.launch(shape) }.map_err(|e| of_driver("a launch", e))?;
         Ok(())
-    }
-
-    fn reserve_bytes(&self, count: usize) -> Result<CudaSlice<u8>> {
-        // SAFETY: as in `reserve`; a list's array is uploaded, or a launch writes it before another reads it.
-        unsafe { self.0.stream.alloc(count) }.map_err(|e| of_driver("device memory", e))
-    }
-
-    fn upload_bytes(&self, from: &[u8], to: &mut CudaSlice<u8>) -> Result<()> {
-        fits(from.len(), to.len())?;
-        let Some(mut part) = to.try_slice_mut(..from.len()) else { return Ok(()) };
-        let copy = |e| of_driver("a copy to the device", e);
-        self.0.stream.memcpy_htod(from, &mut part).map_err(copy)?;
-        self.wait()
-    }
-
-    fn download_bytes(&self, from: &CudaSlice<u8>, to: &mut [u8]) -> Result<()> {
-        fits(to.len(), from.len())?;
-        let Some(part) = from.try_slice(..to.len()) else { return Ok(()) };
-        let copy = |e| of_driver("a launch, or a copy from the device", e);
-        self.0.stream.memcpy_dtoh(&part, to).map_err(copy)?;
-        self.wait()
     }
 
     /// A graph, captured on a stream of its own: the default stream cannot be captured, and no other thread's launches get in.

@@ -17,7 +17,7 @@ use cudarc::driver::DeviceRepr as Stored;
 #[cfg(not(feature = "cuda"))]
 pub trait Stored {}
 
-/// What a device's memory holds: numbers of a format, `u32` and `u64`.
+/// What a device's memory holds: numbers of a format, `u32` and `u64`; `u8` for an array of a list of launches, whose type its kernels know.
 pub trait Element: Stored + Copy + Default + Send + Sync + 'static {
     /// Its bits, in the lowest.
     fn word(self) -> u64;
@@ -41,6 +41,7 @@ macro_rules! element {
 }
 element!(f32, |x: f32| u64::from(x.to_bits()), |word| f32::from_bits(word as u32));
 element!(f64, f64::to_bits, f64::from_bits);
+element!(u8, u64::from, |word| word as u8);
 element!(u32, u64::from, |word| word as u32);
 element!(u64, |x| x, |word| word);
 
@@ -101,8 +102,6 @@ pub type Arguments<'a, M, T> = Vec<(&'static str, Argument<'a, M, T>)>;
 pub trait Machine: Clone {
     /// Numbers in its memory.
     type Array<E: Element>;
-    /// Bytes in its memory: an array of a list of launches, of any type.
-    type Bytes;
     /// A list of launches made ready, with the arrays that it names.
     type Prepared;
 
@@ -133,15 +132,6 @@ pub trait Machine: Clone {
         arguments: &Arguments<'_, Self, T>,
     ) -> Result<()>;
 
-    /// Memory for so many bytes, at least one; what it holds is not said.
-    fn reserve_bytes(&self, count: usize) -> Result<Self::Bytes>;
-
-    /// Copies the host's bytes to the start of the memory, which has room for them.
-    fn upload_bytes(&self, from: &[u8], to: &mut Self::Bytes) -> Result<()>;
-
-    /// Copies from the start of the memory, after all launches so far; an error of one of them is seen here at the latest.
-    fn download_bytes(&self, from: &Self::Bytes, to: &mut [u8]) -> Result<()>;
-
     /// Makes a list for the format T ready to be carried out any number of times: kernels are compiled, and no argument changes any more.
     /// The list is one that `Step` made, with memory for each of its arrays.
     ///
@@ -149,7 +139,7 @@ pub trait Machine: Clone {
     fn prepare<T: DeviceReal>(
         &self,
         list: &[Launch],
-        arrays: &Arc<Vec<Self::Bytes>>,
+        arrays: &Arc<Vec<Self::Array<u8>>>,
     ) -> Result<Self::Prepared>;
 
     /// Starts every launch of a list, in its order, after all launches so far.

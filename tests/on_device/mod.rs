@@ -62,39 +62,51 @@ type Verdict = Result<(), String>;
 /// A check's name, and what it found wrong.
 pub type Checked = (&'static str, Verdict);
 
+/// A check, to be carried out when its verdict is asked for.
+type Check<'a> = (&'static str, Box<dyn FnOnce() -> Verdict + 'a>);
+
 /// Every check, in both formats.
 pub fn suite<M: Machine>(machine: &M, extent: &Extent) -> Vec<Checked> {
+    checks(machine, extent).into_iter().map(|(name, check)| (name, check())).collect()
+}
+
+/// Whether a check fails; those after it are left out.
+pub fn fails<M: Machine>(machine: &M, extent: &Extent) -> bool {
+    checks(machine, extent).into_iter().any(|(_, check)| check().is_err())
+}
+
+fn checks<'a, M: Machine>(m: &'a M, extent: &'a Extent) -> Vec<Check<'a>> {
     vec![
         (
             "functions of one number",
-            both(|| functions::<M, f64>(machine), || functions::<M, f32>(machine)),
+            Box::new(|| both(|| functions::<M, f64>(m), || functions::<M, f32>(m))),
         ),
-        ("random numbers", random(machine, extent)),
-        ("generated laws", laws(machine, extent)),
+        ("random numbers", Box::new(|| random(m, extent))),
+        ("generated laws", Box::new(|| laws(m, extent))),
         (
             "few points and many components",
-            both(|| few::<M, f64>(machine), || few::<M, f32>(machine)),
+            Box::new(|| both(|| few::<M, f64>(m), || few::<M, f32>(m))),
         ),
         (
             "a long batch",
-            both(|| long::<M, f64>(machine, extent), || long::<M, f32>(machine, extent)),
+            Box::new(|| both(|| long::<M, f64>(m, extent), || long::<M, f32>(m, extent))),
         ),
         (
             "quantities by themselves",
-            both(|| subsets::<M, f64>(machine), || subsets::<M, f32>(machine)),
+            Box::new(|| both(|| subsets::<M, f64>(m), || subsets::<M, f32>(m))),
         ),
-        ("arrays that stay", both(|| resident::<M, f64>(machine), || resident::<M, f32>(machine))),
+        ("arrays that stay", Box::new(|| both(|| resident::<M, f64>(m), || resident::<M, f32>(m)))),
         (
             "every method of the sampler",
-            both(|| methods::<M, f64>(machine), || methods::<M, f32>(machine)),
+            Box::new(|| both(|| methods::<M, f64>(m), || methods::<M, f32>(m))),
         ),
-        ("generated runs of the sampler", generated(machine, extent)),
+        ("generated runs of the sampler", Box::new(|| generated(m, extent))),
         (
             "runs that stay",
-            both(|| runs::resident::<M, f64>(machine), || runs::resident::<M, f32>(machine)),
+            Box::new(|| both(|| runs::resident::<M, f64>(m), || runs::resident::<M, f32>(m))),
         ),
-        ("training", training::training(machine, extent)),
-        ("refusals", both(|| refusals::<M, f64>(machine), || refusals::<M, f32>(machine))),
+        ("training", Box::new(|| training::training(m, extent))),
+        ("refusals", Box::new(|| both(|| refusals::<M, f64>(m), || refusals::<M, f32>(m)))),
     ]
 }
 
@@ -273,7 +285,7 @@ fn few<M: Machine, T: DeviceReal>(machine: &M) -> Verdict {
         (Kind::Full, 2, MANY_COMPONENTS + 1),
     ] {
         let (case, law) = law_of::<T>(kind, dimension, components);
-        for (n, stretch) in [(1, 1.0), (5, 1e30), (130, 1.0)] {
+        for (n, stretch) in [(1, 1.0), (5, 1e30)] {
             agrees(machine, &law, case.stretched(n, stretch).view())?;
         }
         // Quantities by themselves, and none whose logits could be kept.

@@ -149,7 +149,6 @@ fn full() -> Error {
 
 impl Machine for Shim {
     type Array<E: Element> = Memory<E>;
-    type Bytes = Memory<u8>;
     type Prepared = Prepared;
 
     fn free_bytes(&self) -> tweedie::Result<u64> {
@@ -224,21 +223,6 @@ impl Machine for Shim {
                 _ => assert!(given == left, "{} wrote to what it reads", signature.name),
             }
         }
-        Ok(())
-    }
-
-    fn reserve_bytes(&self, count: usize) -> tweedie::Result<Memory<u8>> {
-        assert!(count > 0, "no memory is asked for");
-        self.memory(count)
-    }
-
-    fn upload_bytes(&self, from: &[u8], to: &mut Memory<u8>) -> tweedie::Result<()> {
-        to.bytes.lock().unwrap()[..from.len()].copy_from_slice(from);
-        Ok(())
-    }
-
-    fn download_bytes(&self, from: &Memory<u8>, to: &mut [u8]) -> tweedie::Result<()> {
-        to.copy_from_slice(&from.bytes.lock().unwrap()[..to.len()]);
         Ok(())
     }
 
