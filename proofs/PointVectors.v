@@ -34,20 +34,21 @@ Section Format.
 Variable f : format.
 Variable C : table (Z * Z).
 Context { Hp : Prec_gt_0 (precision f) } { He : Prec_lt_emax (precision f) (largest f) }.
-Notation A := (ieee f).
-Notation D := double.
 Notation narrow := (rounded_to binary64 f).
 Notation widen := (rounded_to f binary64).
 Notation to_bits := (to_bits (precision f) (largest f)).
 
-Definition normalised (w : list (number D)) : list (number D) := let sum := fold_left (add D) w (zero D) in map (fun w => div D w sum) w.
-Definition ln_tau : number D := of_bits 53 1024 4610955881644080820.
+Definition normalised (D : arithmetic) (w : list (number D)) : list (number D) := let sum := fold_left (add D) w (zero D) in map (fun w => div D w sum) w.
+Definition ln_tau : number double := of_bits 53 1024 4610955881644080820.
 
 (* Of the line: components, coordinates, points, seed; whether all means, all weights are the same, and which variances are zero;
    a and s; the exponents of what is common to all means (0: nothing), of the means, of the variances and of the points, each with 2000 added. *)
 Definition line : Type := Z * Z * Z * Z * list Z * list Z * list Z * list Z.
 
-Definition computed (c64 : table (number D)) (c : table (number A)) (l : line) : list Z :=
+(* The arithmetics are values, so that their constants are made once. *)
+Definition computed (c64 : table (number double)) (c : table (number (ieee f))) (l : line) : list Z :=
+  let D := double in
+  let A := ieee f in
   let '(k, dim, points, seed, kinds, channel, exponents, _) := l in
   let kind i := nth i kinds 0 in
   let exponent i := nth i exponents 0 - 2000 in
@@ -57,7 +58,7 @@ Definition computed (c64 : table (number D)) (c : table (number A)) (l : line) :
   let d := Z.to_nat dim in
   let common := if nth 0 exponents 0 =? 0 then zero D else number64 1 (exponent 0%nat) in
   let '(w1, seed) := words K seed in
-  let weights := normalised (if kind 1%nat =? 0 then normalised (map (positive 0) w1) else repeat (div D (one D) (number64 k 0)) K) in
+  let weights := normalised D (if kind 1%nat =? 0 then normalised D (map (positive 0) w1) else repeat (div D (one D) (number64 k 0)) K) in
   let '(w2, seed) := words (if kind 0%nat =? 0 then (K * d)%nat else d) seed in
   let values := map (fun w => add D common (signed (exponent 1%nat) w)) w2 in
   let means := kept (fun j => kept (fun i => at_ (f := binary64) values (if kind 0%nat =? 0 then (j * d + i)%nat else i)) d) K in
@@ -92,7 +93,7 @@ Definition computed (c64 : table (number D)) (c : table (number A)) (l : line) :
 Fixpoint same_bits (v w : list Z) : bool :=
   match v, w with [], [] => true | x :: v, y :: w => (x =? y) && same_bits v w | _, _ => false end.
 Definition fails_point (lines : list line) : list line :=
-  let c64 := convert (literal D) table64 in
-  let c := convert (literal A) C in
+  let c64 := convert (literal double) table64 in
+  let c := convert (literal (ieee f)) C in
   filter (fun l => negb (same_bits (computed c64 c l) (snd l))) lines.
 End Format.
