@@ -236,7 +236,7 @@ fn numbers_of(buffers: &[Vec<u8>]) -> Vec<Vec<f32>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn the_definition_is_within_its_bounds(case in cases()) {

@@ -4,6 +4,7 @@
 //! [`SamplerTables`]), a training step as a list of launches ([`Step`]), and the host's side: [`DeviceLaw`] evaluates a law at points on
 //! a [`Machine`], [`sample`] and [`DeviceSampler`] sample with its exact denoiser there, [`DeviceTrainer`] trains a network there,
 //! [`DeviceArray`] keeps numbers there. With the feature `cuda` the machine is a GPU, `first_device()`.
+//! Apart from these, and not in the canonical arithmetic, [`FastLaw`] and [`fast_product`] are a mode for matrix units that returns bounds.
 //! `tests/kernels.rs` and its neighbours run the kernels on the CPU, block by block, under several schedules and sanitizers, and compare every
 //! bit with the Rust path; `tests/launch.rs` does so with the launches of [`DeviceLaw`] and [`DeviceTrainer`], as they are; `make kernels` compiles for three
 //! generations of GPU. `docs/gpu.md` says what has and has not run on a device.
