@@ -4,12 +4,12 @@
 //! `carried about`: what it is and what device it finds, JSON.
 //! `carried suite`: the property suite (`tests/on_device`), JSON.
 //! `carried problem FOLDER`: the inputs of the timings, and the CPU's results in f64, as files; needs no device.
-//! `carried bench PART`: `mixture`, `sampler` or `adversarial`. First a line of JSON says whether it is built; then each line of standard
+//! `carried bench PART`: `mixture`, `sampler` or `adversarial`. First a line of JSON says which it is; then each line of standard
 //! input is a number of evaluations, and each answer the seconds that they took together, the device waited for. The end of the input is
 //! answered by how far the results are from the CPU's in f64, of `adversarial` by how far three steps are from the CPU's in f32.
 //!
 //! Exit codes: 0 all holds; 1 a check of the suite fails; 2 the command line is wrong, or a file or a launch fails; 3 no
-//! device (one line on standard error says why); 4 the part is not built.
+//! device (one line on standard error says why).
 
 #[path = "../benches/common/mod.rs"]
 mod common;
@@ -29,13 +29,15 @@ use std::time::Instant;
 
 use ndarray::{Array2, ArrayView2};
 use serde_json::{Value, json};
+use tweedie::arith::fill_normal;
 use tweedie::channel::steps::Steps;
 use tweedie::cuda::{
-    Device, DeviceArray, DeviceEvaluation, DeviceLaw, DeviceTrainer, Machine, Properties,
-    first_device,
+    Device, DeviceArray, DeviceEvaluation, DeviceLaw, DeviceSampler, DeviceTrainer, Machine,
+    Properties, SamplerTables, first_device,
 };
-use tweedie::denoiser::{Mlp, Trainable};
+use tweedie::denoiser::{Exact, Mlp, Trainable};
 use tweedie::law::{Evaluation, Mixture, Quantity};
+use tweedie::sampler::{End, Method, Options, Start, prior_deviation, sample};
 use tweedie::train::config::Config;
 use tweedie::train::optimizer::State;
 use tweedie::train::plan::Plan;
@@ -44,12 +46,15 @@ use tweedie::train::run::learn;
 const FAILS: u8 = 1;
 const WRONG: u8 = 2;
 const NO_DEVICE: u8 = 3;
-const NOT_BUILT: u8 = 4;
 
 const POINTS: usize = 1_000_000;
 const COMPONENTS: usize = 64;
 const DIMENSION: usize = 2;
 const SAMPLER_STEPS: usize = 1000;
+const SAMPLER: Method = Method::Ddim { eta: 0.0 };
+const SAMPLER_SEED: u64 = 5;
+/// Rows of a run that are compared with the CPU's.
+const SAMPLED: usize = 1000;
 const BATCH: usize = 1024;
 const WIDTH: usize = 128;
 const LAYERS: usize = 3;
@@ -65,8 +70,8 @@ fn main() -> ExitCode {
         ["suite"] => on_a_device(run_suite),
         ["problem", folder] => problem(Path::new(folder)),
         ["bench", "mixture"] => on_a_device(bench_mixture),
+        ["bench", "sampler"] => on_a_device(bench_sampler),
         ["bench", "adversarial"] => on_a_device(bench_adversarial),
-        ["bench", "sampler"] => not_built("sampler"),
         _ => {
             Err("usage: carried about | suite | problem FOLDER | bench mixture|sampler|adversarial"
                 .into())
@@ -175,6 +180,9 @@ fn problem(folder: &Path) -> Outcome {
     for (name, values) in parts {
         std::fs::write(folder.join(format!("{name}.f64")), doubles(values))?;
     }
+    let (start, sampled) = (start(POINTS)?, sampled(&law)?);
+    std::fs::write(folder.join("start.f32"), singles(start.as_slice().unwrap_or_default()))?;
+    std::fs::write(folder.join("sampled.f64"), doubles(sampled.as_slice()))?;
     let levels: Vec<[f64; 2]> = Steps::ddpm_linear(SAMPLER_STEPS)?
         .channels()
         .iter()
@@ -190,26 +198,42 @@ fn problem(folder: &Path) -> Outcome {
     Ok(0)
 }
 
-fn not_built(part: &str) -> Outcome {
-    say(&json!({"part": part, "built": false}))?;
-    Ok(NOT_BUILT)
+/// The start of the sampler's run, its first n rows: what `sample` draws.
+fn start(n: usize) -> tweedie::Result<Array2<f32>> {
+    let deviation = prior_deviation(Steps::ddpm_linear(SAMPLER_STEPS)?.first()) as f32;
+    let mut start = Array2::<f32>::zeros((n, DIMENSION));
+    if let Some(flat) = start.as_slice_mut() {
+        fill_normal(SAMPLER_SEED, 0, 0, flat);
+        flat.iter_mut().for_each(|x| *x *= deviation);
+    }
+    Ok(start)
 }
 
-/// The largest difference of any of the three from the CPU's f64, relative to the largest number of its kind.
+/// The CPU's run in f64 of the first rows, from the start as it is in f32.
+fn sampled(law: &Mixture) -> tweedie::Result<Array2<f64>> {
+    let start = Start::Given(start(SAMPLED)?.mapv(f64::from));
+    let options = Options { start, ..Options::default() };
+    let (exact, steps) = (Exact::new(law.clone()), Steps::ddpm_linear(SAMPLER_STEPS)?);
+    Ok(sample(&exact, &steps, SAMPLER, SAMPLED, SAMPLER_SEED, &options)?.points)
+}
+
+/// The largest difference, relative to the largest number.
+fn apart<'a>(
+    found: impl Iterator<Item = &'a f32>,
+    exact: impl Iterator<Item = &'a f64> + Clone,
+) -> f64 {
+    let largest = exact.clone().fold(0.0f64, |m, x| m.max(x.abs()));
+    found.zip(exact).fold(0.0f64, |m, (f, e)| m.max((f64::from(*f) - e).abs())) / largest
+}
+
+/// The largest of any of the three from the CPU's f64.
 fn distance(found: &Evaluation<f32>, exact: &Evaluation<f64>) -> f64 {
-    fn one<'a>(
-        found: impl Iterator<Item = &'a f32>,
-        exact: impl Iterator<Item = &'a f64> + Clone,
-    ) -> f64 {
-        let largest = exact.clone().fold(0.0f64, |m, x| m.max(x.abs()));
-        found.zip(exact).fold(0.0f64, |m, (f, e)| m.max((f64::from(*f) - e).abs())) / largest
-    }
     let density = found.log_density.iter().flatten();
     let score = found.score.iter().flatten();
     let denoiser = found.denoiser.iter().flatten();
-    one(density, exact.log_density.iter().flatten())
-        .max(one(score, exact.score.iter().flatten()))
-        .max(one(denoiser, exact.denoiser.iter().flatten()))
+    apart(density, exact.log_density.iter().flatten())
+        .max(apart(score, exact.score.iter().flatten()))
+        .max(apart(denoiser, exact.denoiser.iter().flatten()))
 }
 
 /// Points, tables and results stay on the device; what is timed is launches and the wait for them.
@@ -220,7 +244,7 @@ fn bench_mixture(device: &Device) -> Outcome {
     let on = DeviceLaw::new(device, &noised)?;
     let mut earlier = on.evaluate_resident(&there, &WANTED, DeviceEvaluation::default())?;
     device.wait()?;
-    say(&json!({"part": "mixture", "built": true, "bits": "those of the CPU's f32"}))?;
+    say(&json!({"part": "mixture", "bits": "those of the CPU's f32"}))?;
     for line in io::stdin().lock().lines() {
         let evaluations: usize = line?.trim().parse()?;
         let start = Instant::now();
@@ -232,6 +256,29 @@ fn bench_mixture(device: &Device) -> Outcome {
     }
     let difference = distance(&earlier.download()?, &truth(&law, points.view())?);
     say(&json!({"difference": difference}))?;
+    Ok(0)
+}
+
+/// Tables and states stay on the device; what is timed is whole runs, the start drawn there, and the wait for them.
+fn bench_sampler(device: &Device) -> Outcome {
+    let law = common::isotropic(COMPONENTS, DIMENSION);
+    let (steps, end) = (Steps::ddpm_linear(SAMPLER_STEPS)?, End::Data);
+    let all = 0..SamplerTables::<f32>::count(&steps, end);
+    let on = DeviceSampler::<_, f32>::new(device, &law, &steps, SAMPLER, end, all)?;
+    let mut states = on.run(POINTS, SAMPLER_SEED, None)?;
+    device.wait()?;
+    say(&json!({"part": "sampler", "bits": "those of the CPU's f32"}))?;
+    for line in io::stdin().lock().lines() {
+        let runs: usize = line?.trim().parse()?;
+        let begun = Instant::now();
+        for _ in 0..runs {
+            states = black_box(on.run(POINTS, SAMPLER_SEED, Some(states))?);
+        }
+        device.wait()?;
+        say(&json!({"seconds": begun.elapsed().as_secs_f64()}))?;
+    }
+    let (found, exact) = (states.download()?, sampled(&law)?);
+    say(&json!({"difference": apart(found.iter(), exact.iter())}))?;
     Ok(0)
 }
 
@@ -260,7 +307,7 @@ fn bench_adversarial(device: &Device) -> Outcome {
     let mut trainer = DeviceTrainer::new(device, &endless, &model, &state)?;
     trainer.advance(1)?;
     device.wait()?;
-    say(&json!({"part": "adversarial", "built": true, "bits": "those of the CPU's f32"}))?;
+    say(&json!({"part": "adversarial", "bits": "those of the CPU's f32"}))?;
     for line in io::stdin().lock().lines() {
         let steps: u64 = line?.trim().parse()?;
         let start = Instant::now();

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use tweedie::arith::Real;
-use tweedie::cuda::{Kernel, Kind, Part, source};
+use tweedie::cuda::{Kernel, Kind, Part, Parts, source};
 
 const KINDS: [Kind; 3] = [Kind::Isotropic, Kind::Diagonal, Kind::Full];
 
@@ -38,6 +38,19 @@ fn write<T: Real>(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The fast mode is in f32.
+fn write_fast(folder: &Path) -> std::io::Result<()> {
+    for (parts, name) in [(Parts::Two, "two"), (Parts::Three, "three")] {
+        for dimension in [2, 16, 64] {
+            let text = source::<f32>(Kernel::Fast { dimension, parts });
+            std::fs::write(folder.join(format!("fast_{dimension}_{name}.cu")), text)?;
+        }
+        let text = source::<f32>(Kernel::FastProduct { parts });
+        std::fs::write(folder.join(format!("fast_product_{name}.cu")), text)?;
+    }
+    Ok(())
+}
+
 fn main() -> std::io::Result<()> {
     let Some(folder) = std::env::args().nth(1) else {
         return Err(std::io::Error::other("usage: kernel_sources FOLDER"));
@@ -45,5 +58,6 @@ fn main() -> std::io::Result<()> {
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder)?;
     write::<f32>(folder)?;
-    write::<f64>(folder)
+    write::<f64>(folder)?;
+    write_fast(folder)
 }

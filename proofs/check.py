@@ -3,8 +3,9 @@
 sources      every file of _CoqProject opens with a comment, is at most 500 lines and has no unproven step; the sizes,
              the halving tree and the depth of the canonical sum are those of src/arith/sum.rs; exp, ln and their
              coefficients are what translate.py makes of src/arith; the functions of the bits are those of the source, Point.v has
-             the operations of src/law/reference.rs and Tables.v those of noised.rs; the CUDA text has the same (cuda.py)
-vectors      Coq runs its exp, ln, sum and dot on every line of vectors.txt and proves that no bit differs
+             the operations of src/law/reference.rs, Tables.v those of noised.rs and Reported.v those of bound/; the CUDA text has the same (cuda.py)
+vectors      Coq runs its exp, ln, sum and dot on every line of vectors.txt, and its tables and points on every mixture of
+             points.txt, and proves that no bit differs
 assumptions  prints the assumptions of every theorem to assumptions.txt; each must be listed in README.md
 selftest     plants mistakes, in the texts and in a theorem, each of which must be found
 """
@@ -24,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 SUM = HERE.parent / "src" / "arith" / "sum.rs"
 REFERENCE = HERE.parent / "src" / "law" / "reference.rs"
 NOISED_SOURCE = HERE.parent / "src" / "law" / "noised.rs"
+BOUND_SOURCE = HERE.parent / "src" / "law" / "bound"
 CUDA = HERE.parent / "src" / "cuda"
 FORBIDDEN = ["Admitted", "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture", "admit", "give_up", "bypass_check"]
 
@@ -206,6 +208,42 @@ NOISED = [
     ("the offset", "let offset = constants.iter().map(|c| T::from_f64(c - largest)).collect();"),
     ("the block", "pub const COMPONENT_BLOCK: usize = 64;"),
 ]
+# The bound that is reported: what, the line of src/law/bound, and the line of Reported.v, Weights.v or Covered.v that it is.
+BOUND = [
+    ("the depth", "let below = (largest - c.logit.0).min(LARGEST_RADIUS * 4.0) + 2.0 * c.logit.1.min(1.0);",
+     "Definition below (i j : nat) : R := Rmin (peak - centre i j) 1200 + 2 * Rmin (radius i j) 1."),
+    ("its end", "const LARGEST_RADIUS: f64 = 300.0;", "1200"),
+    ("the blocks", "let blocks = components.len().div_ceil(COMPONENT_BLOCK) as f64;", "Definition blocks : R := INR b + 1."),
+    ("the additions", "let additions = components.len().min(chain) as f64;", "INR N <= count"),
+    ("a term's rounding", "1.01 * inputs.unit * (below + additions + 6.0 + 6.0 * blocks)", "101 / 100 * U * (below i j + count + 6 + 6 * blocks)"),
+    ("the total's", "let of_total: f64 = term.iter().zip(&highest).map(|(t, r)| t * r).sum::<f64>() * 1.01;",
+     "101 / 100 * dsum (fun i j => term_rounding i j * hi i j)"),
+    ("both", "rounding: term.iter().map(|t| t + of_total + 2.0 * inputs.unit).collect(),", "term_rounding i j + of_total + 2 * U"),
+    ("the unit", "unit: T::UNIT_ROUNDOFF + W,", "u <= U"),
+    ("the largest share", "let highest = high[k] / (high[k] + others_low[k]) * (1.0 + own[k]);", "high i j / (high i j + others low i j)"),
+    ("the smallest share", "let lowest = low[k] / (low[k] + others_high[k]);", "low i j / (low i j + others high i j)"),
+    ("the width", "(highest[k] - lowest).max(0.0) + own[k] * highest[k] + 4.0 * count * inputs.tiny", "highest i j - lowest i j"),
+    ("the size", "let size = centre.abs() + radius;", "(Rabs (t i j) + r i j)"),
+    ("a mean", "bound += weights.width[k] * (centre - mean).abs() + weights.highest[k] * (radius + size * weights.rounding[k])",
+     "wd i j * Rabs (t i j - c) + hi i j * (r i j + (Rabs (t i j) + r i j) * rounding i j)"),
+    ("underflow", "+ 8.0 * weights.blocks * inputs.tiny * (1.0 + size + reach);", "+ 2 * blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j) + reach i j)"),
+    ("a mean's order", "let size = centre.abs() + radius;", """Plus (Plus (Times (Number (wd i j)) (Distance (t i j) c)) (Times (Number (hi i j))
+     (Plus (Number (r i j)) (Times (size_tree i j) (Number (rounding_computed i j)))))) (Times (Number lost) (Plus (Plus (Number 1) (size_tree i j)) (Number (reach i j))))"""),
+    ("a rounding's order", "1.01 * inputs.unit * (below + additions + 6.0 + 6.0 * blocks)", """Times (Times (Number factor) (Number U))
+     (Plus (Plus (Plus (below_tree i j) (Number count)) (Number 6)) (Times (Number 6) (Number (blocks b))))"""),
+    ("the score's bound", "(-mean, 1.01 * (bound + 2.0 * inputs.unit * mean.abs()))", "Definition mean_tail : formula := Times (Number (2 * U)) (Number (Rabs c))."),
+    ("the denoiser's", "let rounding = inputs.unit * (3.0 * mean.abs() + (origin + mean).abs());",
+     "Definition denoised_tail : formula := Times (Number U) (Plus (Times (Number 3) (Number (Rabs c))) (Distance origin (- c)))."),
+    ("the denoiser's sum", "known(origin + mean, 1.01 * (bound + rounding), inputs)", "rnd (factor * float (Plus (all mean_term b) denoised_tail))"),
+    ("a share", "1.01 * (self.width[k] + self.highest[k] * self.rounding[k])", "wd i j + 2 * (2 * eta) + hi i j * rounding i j"),
+]
+
+
+def bound_problems(rust, coq):
+    """src/law/bound against Reported.v, Weights.v and Covered.v."""
+    flat, coq = translate.squeezed(rust), translate.squeezed(without_comments(coq))
+    found = [f"bound: {what} is no longer `{line}`" for what, line, _ in BOUND if translate.squeezed(line) not in flat]
+    return found + [f"Reported.v: {what} is no longer `{line}`" for what, _, line in BOUND if translate.squeezed(line) not in coq]
 
 
 def point_problems(rust, noised, coq):
@@ -238,6 +276,11 @@ def models():
 
 def point_texts():
     return REFERENCE.read_text(), NOISED_SOURCE.read_text(), (HERE / "Point.v").read_text()
+
+
+def bound_texts():
+    rust = "".join((BOUND_SOURCE / name).read_text() for name in ["weights.rs", "mod.rs", "component.rs"])
+    return rust, "".join((HERE / name).read_text() for name in ["Reported.v", "Weights.v", "Covered.v"])
 
 
 def cuda_texts():
@@ -275,6 +318,24 @@ def vector_goals(lines, bits):
     return goals
 
 
+def point_goals(lines, bits, parts=1):
+    """Goals that no line of points.txt fails, dealt out in turn."""
+    items = []
+    for line in lines:
+        head, values = line.split(" : ")
+        kind, *n = ["0x" + word for word in head.split()]
+        if kind == f"0xpoint{bits}":
+            items.append(f"({', '.join(n[:4])}, [{'; '.join(n[4:7])}], [{'; '.join(n[7:9])}], [{'; '.join(n[9:])}], "
+                         f"[{'; '.join('0x' + v for v in values.split())}])")
+    return [f"Goal fails_point binary{bits} table{bits} [{'; '.join(items[part::parts])}] = [].\n"
+            "Proof. vm_cast_no_check (@eq_refl (list line) []). Qed.\n" for part in range(parts)]
+
+
+POINT_HEAD = """From Coq Require Import ZArith List.
+From Tweedie Require Import Arithmetic Coefficients PointVectors.
+Import ListNotations.
+Open Scope Z_scope.
+"""
 VECTOR_HEAD = """From Coq Require Import ZArith List.
 From Tweedie Require Import Arithmetic Coefficients Vectors.
 Import ListNotations.
@@ -318,7 +379,7 @@ def sources():
     found += sum_problems(SUM.read_text(), (HERE / "FloatSum.v").read_text())
     found += format_problems(translate.read("format.rs"), (HERE / "Arithmetic.v").read_text())
     found += cuda.problems(**cuda_texts())
-    report(found + translation_problems(arith(), models()) + point_problems(*point_texts()))
+    report(found + translation_problems(arith(), models()) + point_problems(*point_texts()) + bound_problems(*bound_texts()))
 
 
 def vectors():
@@ -326,10 +387,15 @@ def vectors():
     goals = [goal for bits in ("64", "32") for goal in vector_goals(lines, bits)]
     if len(goals) != 8 or len(lines) != 8000:
         sys.exit("vectors.txt is not whole")
+    mixtures = (HERE / "points.txt").read_text().splitlines()
+    points = sum(int(line.split()[3], 16) for line in mixtures)
+    if points < 1000:
+        sys.exit("points.txt is not whole")
+    texts = [POINT_HEAD + goal for bits in ("64", "32") for goal in point_goals(mixtures, bits, 4)]
     with ThreadPoolExecutor(2) as pool:
-        runs = list(pool.map(lambda goal: coq(VECTOR_HEAD + goal), goals))
+        runs = list(pool.map(coq, texts + [VECTOR_HEAD + goal for goal in goals]))
     report([run.stderr[-2000:] for run in runs if run.returncode])
-    print(f"{len(lines)} vectors agree bit for bit")
+    print(f"{len(lines)} vectors and {points} points of {len(mixtures)} mixtures agree bit for bit")
 
 
 def assumptions():
@@ -389,6 +455,15 @@ def selftest():
                          (2, "(neg A a) (mean i j k)", "(mean i j k) (neg A a)"), (2, "(mul A (part c) (exp A", "(mul A (part c') (exp A")]:
         assert old in texts[at], old
         caught(point_problems(*(text.replace(old, new) if i == at else text for i, text in enumerate(texts))), new)
+    texts = bound_texts()
+    for at, old, new in [(0, "6.0 + 6.0 * blocks", "6.0 + 5.0 * blocks"), (0, "2.0 * c.logit.1.min(1.0)", "c.logit.1.min(1.0)"),
+                         (0, "t + of_total + 2.0", "t + 2.0"), (0, "(high[k] + others_low[k])", "(high[k] + others_high[k])"),
+                         (0, "radius + size * weights.rounding[k]", "radius * weights.rounding[k]"), (0, "8.0 * weights.blocks", "0.5 * weights.blocks"),
+                         (0, "let size = centre.abs() + radius;", "let size = centre.abs();"),
+                         (0, "bound + 2.0 * inputs.unit * mean.abs()", "bound + inputs.unit * mean.abs()"), (0, "(3.0 * mean.abs() +", "(2.0 * mean.abs() +"), (0, "* 1.01;", "* 1.0;"),
+                         (1, "term_rounding i j + of_total + 2 * U", "term_rounding i j + 2 * U")]:
+        assert old in texts[at], old
+        caught(bound_problems(*(text.replace(old, new) if i == at else text for i, text in enumerate(texts))), new)
     texts = cuda_texts()
     for name, old, new in cuda.PLANTS:
         assert old in texts[name], old
@@ -408,6 +483,22 @@ def selftest():
         text = model["Kernels.v"].replace(old, new) + source + "".join(vector_goals(few, "32"))
         if coq(text).returncode == 0:
             sys.exit(f"the vectors do not tell the model from {new}")
+    # The same of mixtures: one bit, one operation of the tables, one of a point (whose proof of sameness then fails).
+    few = [line for line in (HERE / "points.txt").read_text().splitlines() if line.startswith("point64 2 ")][:20]
+    if not few or coq(POINT_HEAD + "".join(point_goals(few, "64"))).returncode:
+        sys.exit("the few mixtures do not agree")
+    wrong = few[0][:-1] + ("0" if few[0][-1] != "0" else "1")
+    if coq(POINT_HEAD + "".join(point_goals([wrong] + few[1:], "64"))).returncode == 0:
+        sys.exit("a wrong bit in a mixture was not found")
+    source = (HERE / "PointVectors.v").read_text()
+    for old, new in [("fma D (mul D a a) (variances j) (mul D s s)", "fma D (mul D s s) (one D) (mul D (mul D a a) (variances j))"),
+                     ("div D (mul D a (variances j)) (v j)", "mul D a (div D (variances j) (v j))"),
+                     ("(fun j => sub D (means j i) first)", "(fun j => means j i)"),
+                     ("sub D (means j i) (widen (origin i))", "sub D (means j i) (origin_in_double i)")]:
+        assert old in source, old
+        text = source.replace(old, new).replace("origin_in_double i", "add D (means 0%nat i) (chain_fma D weight (fun j => sub D (means j i) (means 0%nat i)) K)")
+        if coq(text + "".join(point_goals(few, "64"))).returncode == 0:
+            sys.exit(f"the mixtures do not tell the model from {new}")
     # One constant in a theorem: the proof that stands in the file must fail.
     plants = [
         ("Attack.v", "(R0 ^ 2 / 3)", "(R0 ^ 2 / 4)"),
@@ -421,6 +512,14 @@ def selftest():
         ("PointBits.v", "512 * ((INR b + 1)", "128 * ((INR b + 1)"),
         ("PointFormats.v", "148 / 100 * bpow radix2 (-24)", "146 / 100 * bpow radix2 (-24)"),
         ("Invertible.v", "W i j - W i n * (W n j / T)", "W i j + W i n * (W n j / T)"),
+        ("PointRun.v", "fma A (gain i j) (z i j k) (shifted i j k)) (size i)) b) total);", "add A (mul A (gain i j) (z i j k)) (shifted i j k)) (size i)) b) total);"),
+        ("Decomposition.v", "a * s ^ 2 * R0 ^ 2 / V ^ 2", "a * R0 ^ 2 / V"),
+        ("NoisePrediction.v", "Rabs (sf - s) * Rabs S + Rabs sf * B", "Rabs sf * B"),
+        ("Reported.v", "101 / 100 * U * (below i j + count + 6 + 6 * blocks)", "101 / 100 * U * (below i j + count + 1 + 6 * blocks)"),
+        ("Reported.v", "2 * blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j) + reach i j)", "blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j))"),
+        ("ReportedFormats.v", "v + 7 * eta <= wd i j", "v + 3 * eta <= wd i j"),
+        ("Covered.v", "under tree <= 4 * n + 2 * eta", "under tree <= 3 * n + 2 * eta"),
+        ("Evaluated.v", "under a * real b + real a * under b + eta", "under a * real b + real a * under b"),
         ("Moderate.v", "N e b <= / 8", "N e b <= / 2"),
         ("Tables.v", "near (3 * nu)", "near (2 * nu)"),
         ("Diffusion.v", "(s t * ds - da / a t * s t ^ 2)", "(s t * ds + da / a t * s t ^ 2)"),

@@ -1,35 +1,11 @@
 //! `--device` and the line `gpu` of `tweedie info`, as a process: what is refused is refused in one line with the remedy, before any
 //! file is read, and nothing is written. Where there is a GPU, its files are the CPU's.
 
+mod process;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-use tweedie::format::npy::{ArrayRef, write_npy};
-
-fn place(name: &str) -> PathBuf {
-    let dir = std::env::temp_dir().join(format!("tweedie-device-{}-{name}", std::process::id()));
-    fs::create_dir_all(&dir).expect("a directory");
-    let points = ndarray::Array2::from_shape_fn((300, 2), |(n, i)| 0.01 * n as f64 - i as f64);
-    write_npy(&dir.join("points.npy"), &points as ArrayRef).expect("points");
-    dir
-}
-
-fn tweedie(dir: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tweedie"));
-    command.current_dir(dir).args(line.split_whitespace()).output().expect("the program starts")
-}
-
-fn refused(dir: &Path, line: &str, says: &[&str]) {
-    let output = tweedie(dir, line);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{line}: {error}");
-    assert_eq!(error.trim_end().lines().count(), 1, "{line}: {error}");
-    for word in says {
-        assert!(error.contains(word), "{line}: {error:?} does not say {word:?}");
-    }
-    assert!(!dir.join("out.npz").exists(), "{line} left a file");
-}
+use process::{place, refused, tweedie};
 
 const EVAL: &str = "eval --law ring --points points.npy --sigma 0.5 --out out.npz";
 
@@ -38,7 +14,7 @@ fn a_gpu_that_is_not_there_is_refused_with_the_remedy() {
     let dir = place("refused");
     match tweedie::cuda::offer::found() {
         Ok(_) => {
-            let quantities = "log_density,score,denoiser,noise,responsibilities";
+            let quantities = "log_density,score,denoiser,noise,covariance,responsibilities";
             for dtype in ["f64", "f32"] {
                 let file = |device: &str| {
                     let line =
@@ -50,11 +26,6 @@ fn a_gpu_that_is_not_there_is_refused_with_the_remedy() {
                 assert!(file("cuda") == file("cpu"), "{dtype}");
             }
             fs::remove_file(dir.join("out.npz")).expect("the output");
-            refused(
-                &dir,
-                &format!("{EVAL} --quantity covariance --device cuda"),
-                &["covariance", "CPU"],
-            );
         }
         Err(reason) => {
             let reason = reason.to_string();
@@ -114,6 +85,38 @@ fn training_on_a_gpu_is_the_cpus_or_refused_with_the_remedy() {
     }
     assert!(!dir.join("run").exists());
     refused(&dir, "train --config run.toml --out run --device tpu", &["tpu", "cpu", "cuda"]);
+    fs::remove_dir_all(dir).expect("cleaned");
+}
+
+#[test]
+fn a_sampler_on_a_gpu_is_the_cpus_or_refused_with_the_remedy() {
+    const SAMPLE: &str = "sample --law ring -n 300 --steps 6 --out out.npz";
+    let dir = place("sample");
+    // What no kernel has, before any file is read.
+    let model = "sample --model missing.safetensors --out out.npz --device cuda";
+    refused(&dir, model, &["--model", "leave --device out"]);
+    refused(&dir, &format!("{SAMPLE} --method exact --device cuda"), &["--method exact", "leave"]);
+    match tweedie::cuda::offer::found() {
+        Ok(_) => {
+            for method in ["heun", "ancestral", "ddim:0.5"] {
+                let file = |device: &str| {
+                    let line =
+                        format!("{SAMPLE} --method {method} --trajectory 2 --device {device}");
+                    let output = tweedie(&dir, &line);
+                    assert_eq!(output.status.code(), Some(0), "{output:?}");
+                    fs::read(dir.join("out.npz")).expect("the output")
+                };
+                assert!(file("cuda") == file("cpu"), "{method}");
+            }
+        }
+        Err(reason) => {
+            refused(&dir, &format!("{SAMPLE} --device cuda"), &[&reason.to_string()]);
+            let line = "sample --mixture missing.json --out out.npz --device cuda";
+            refused(&dir, line, &[&reason.to_string()]);
+            let output = tweedie(&dir, &format!("{SAMPLE} --device cpu"));
+            assert_eq!(output.status.code(), Some(0), "{output:?}");
+        }
+    }
     fs::remove_dir_all(dir).expect("cleaned");
 }
 

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use ndarray::ArrayD;
-use tweedie::attack::Norm;
+use tweedie::attack::{Attack, Inner, Norm, Settings};
 use tweedie::channel::{Channel, Steps};
 use tweedie::denoiser::Denoiser;
 use tweedie::format::npy::{ArrayRef, write_npy};
 use tweedie::format::npz::read_npz;
 use tweedie::law::toy_law;
 use tweedie::objective::{Constraint, Radius, Strength, Units};
-use tweedie::optimum::{AffineObjective, AffineOptimum, Moments, Perturbation, bures};
+use tweedie::optimum::{
+    AffineObjective, AffineOptimum, Grid, Moments, Perturbation, Settling, bures,
+};
 use tweedie::sampler::{End, GaussianLaw, Method, law_of_sampler};
 
 fn place(name: &str) -> PathBuf {
@@ -240,6 +242,38 @@ fn above_the_plane_the_resolvent_is_found_by_paths() {
 }
 
 #[test]
+fn where_training_settles_is_written() {
+    let dir = place("settled");
+    write_npy(&dir.join("points.npy"), &ndarray::arr2(&[[-1.0], [0.0], [1.5]]) as ArrayRef)
+        .expect("points");
+    let line = "optimum --law two-modes --alpha-bar 0.3 --kind settled --attack residual --lambda 3 --nodes 101 \
+                --points points.npy --out o.npz";
+    let told = works(&dir, line);
+    assert!(told.contains("101 nodes, 64 starts") && told.contains("unsettled"), "{told}");
+    let arrays = read_npz(&dir.join("o.npz")).expect("arrays");
+    // The library's, to the bit.
+    let (law, channel) = (
+        toy_law("two-modes").expect("a law"),
+        Channel::variance_preserving(0.3).expect("a channel"),
+    );
+    let settings = Settings { inner: Inner::Residual, ..Settings::fgsm(Norm::Linf) };
+    let attack = Some(Attack::new(settings).expect("an attack"));
+    let constraint = Constraint::Equivariance;
+    let settling =
+        Settling { constraint, lambda: 3.0, radius: 1.0, attack, starts: 64, rounds: 60 };
+    let grid = Grid::around(&law, channel, 6.0, 101).expect("a grid");
+    let found = settling.over_functions(&law, channel, &grid).expect("an equilibrium");
+    assert_eq!(
+        array(&arrays, "values"),
+        found.field.values().iter().copied().collect::<Vec<f64>>()
+    );
+    assert_eq!(array(&arrays, "unsettled"), [found.unsettled]);
+    let x = ndarray::arr2(&[[-1.0], [0.0], [1.5]]);
+    let exact = found.field.denoise(channel, x.view()).expect("a denoiser");
+    assert_eq!(array(&arrays, "denoiser"), exact.into_iter().collect::<Vec<f64>>());
+}
+
+#[test]
 fn the_optimum_over_all_functions_refuses_what_it_is_not() {
     let dir = place("resolvent-refuses");
     let refused = |line: &str, words: &[&str]| {
@@ -258,6 +292,14 @@ fn the_optimum_over_all_functions_refuses_what_it_is_not() {
     refused("--law ring --kind finite-radius --shape gaussian", &["gaussian", "box"]);
     refused("--law oblique-plane --kind finite-radius", &["[3]", "1 or 2"]);
     refused("--law oblique-plane --kind resolvent", &["points"]);
+    refused("--law oblique-plane --kind settled", &["[3]", "1 or 2"]);
+    refused("--law ring --kind settled --attack loss", &["loss", "residual"]);
+    refused("--law ring --kind settled --units input", &["input", "noise"]);
+    refused("--law ring --kind settled --adversary linf", &["linf", "--attack"]);
+    refused("--law ring --kind settled --shape ball", &["ball", "box"]);
+    refused("--law ring --kind settled --offset 0.1", &["0.1", "one radius"]);
+    refused("--law ring --attack residual", &["residual", "--kind settled"]);
+    refused("--law ring --kind settled --rounds 0", &["rounds", "at least 1"]);
     refused("--law ring --kind resolvent --nodes 2", &["2"]);
     refused("--law ring --kind resolvent --lambda -1", &["-1"]);
     refused("--law ring --kind affine --nodes x", &["nodes"]);

@@ -6,14 +6,14 @@ mod cuda;
 mod generators;
 mod judge;
 
-use cuda::agree::{Run, SCHEDULES, blocks, compiled_for, difference};
+use cuda::agree::{Run, SCHEDULES, blocks, compiled_for, difference, first_order_agrees};
 use cuda::{Argument, Launch, Program, Watch, bits};
 use generators::{Case, cases};
 use ndarray::Array2;
 use proptest::prelude::*;
 use tweedie::arith::{Real, fill_normal, fill_uniform, scalar};
 use tweedie::cuda::{Kernel, Kind, Tables, source};
-use tweedie::law::{AtPoint, Noised};
+use tweedie::law::Noised;
 
 /// Numbers of every size and sign, with the ends of the range, subnormal ones and what is no number.
 fn hard_numbers<T: Real>(n: usize) -> Vec<T> {
@@ -151,31 +151,7 @@ fn mixture_agrees<T: Real>(
     ];
     let program = Program::new(text, run.watch);
     let buffers = program.run("mixture_evaluate", launch, &arguments)?;
-    let all = law.evaluate_reference(points.view()).map_err(|e| e.to_string())?;
-    type Column<T> = fn(&AtPoint<T>) -> Vec<T>;
-    let columns: [(&str, Column<T>); 5] = [
-        ("log_density", |p| vec![p.log_density]),
-        ("score", |p| p.score.clone()),
-        ("denoiser", |p| p.denoiser.clone()),
-        ("noise", |p| p.noise.clone()),
-        ("responsibilities", |p| p.responsibilities.clone()),
-    ];
-    let outputs = &buffers[buffers.len() - columns.len()..];
-    for ((name, column), output) in columns.iter().zip(outputs) {
-        let expected: Vec<T> = all.iter().flat_map(column).collect();
-        if let Some(at) = difference(&bits::<T>(output), &expected) {
-            return Err(format!("{} {name} {:?}: {at}", T::NAME, tables.kind));
-        }
-    }
-    Ok(())
-}
-
-/// Points of a case, some of them so far out that squares would overflow.
-fn points<T: Real>(case: &Case, n: usize, stretch: f64) -> Array2<T> {
-    let mut points = case.points(n).mapv(|x| x * stretch);
-    // One point of three stays where it was, so that near and far threads share a block.
-    points.outer_iter_mut().step_by(3).for_each(|mut row| row.mapv_inplace(|x| x / stretch));
-    points.mapv(|x| T::from_f64(x.clamp(-T::MAX.to_f64(), T::MAX.to_f64())))
+    first_order_agrees(law, points.view(), &buffers[buffers.len() - 5..])
 }
 
 fn case_agrees<T: Real>(
@@ -187,7 +163,7 @@ fn case_agrees<T: Real>(
     // A law that the format cannot hold is refused before any kernel.
     let Ok(law) = case.mixture().through::<T>(case.channel()) else { return Ok(()) };
     let verdict =
-        mixture_agrees(&source::<T>(kernel_of(&law)), &law, &points(case, n, stretch), run);
+        mixture_agrees(&source::<T>(kernel_of(&law)), &law, &case.stretched(n, stretch), run);
     prop_assert!(verdict.is_ok(), "{verdict:?}");
     Ok(())
 }
@@ -236,30 +212,14 @@ proptest! {
     }
 }
 
-/// A staged law of three blocks of components, in two dimensions.
-fn staged_case(kind: generators::Kind) -> Case {
-    Case {
-        kind,
-        size: generators::Size::Ordinary,
-        place: generators::Place::Typical,
-        dimension: 2,
-        components: 150,
-        offset: 0.0,
-        equal: false,
-        a: 0.8,
-        s: 0.6,
-        seed: 11,
-    }
-}
-
 /// Whether some schedule shows that a changed kernel is wrong.
 fn caught(kind: generators::Kind, from: &str, to: &str) -> bool {
-    let case = staged_case(kind);
+    let case = Case::ordinary(kind, 2, 150);
     let law = case.mixture().through::<f32>(case.channel()).unwrap();
     let right = source::<f32>(kernel_of(&law));
     assert!(right.contains(from), "{from}");
     let wrong = right.replacen(from, to, 1);
-    let points = [points::<f32>(&case, 70, 1.0), points(&case, 70, 1e30)];
+    let points = [case.stretched::<f32>(70, 1.0), case.stretched(70, 1e30)];
     SCHEDULES.iter().any(|&schedule| {
         let run = Run { threads: 64, schedule, watch: Watch::Sanitizers };
         points.iter().any(|points| mixture_agrees(&wrong, &law, points, &run).is_err())

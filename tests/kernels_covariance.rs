@@ -96,14 +96,12 @@ fn covariance_agrees<T: Real>(
 /// Points of a case, two of three stretched; and vectors, one of three stretched.
 fn inputs<T: Real>(case: &Case, n: usize, stretch: f64, long: f64) -> (Array2<T>, Array2<T>) {
     let limit = T::MAX.to_f64();
-    let mut points = case.points(n).mapv(|x| x * stretch);
-    points.outer_iter_mut().step_by(3).for_each(|mut row| row.mapv_inplace(|x| x / stretch));
     let mut vectors = vec![0.0f64; n * case.dimension];
     fill_normal(case.seed, 9, 0, &mut vectors);
     let mut vectors = Array2::from_shape_vec((n, case.dimension), vectors).expect("the shape");
     vectors.outer_iter_mut().step_by(3).for_each(|mut row| row.mapv_inplace(|x| x * long));
     let fit = |x: f64| T::from_f64(x.clamp(-limit, limit));
-    (points.mapv(fit), vectors.mapv(fit))
+    (case.stretched(n, stretch), vectors.mapv(fit))
 }
 
 fn case_agrees<T: Real>(
@@ -152,25 +150,9 @@ proptest! {
     }
 }
 
-/// A law of three blocks of components, in two dimensions.
-fn staged_case(kind: generators::Kind) -> Case {
-    Case {
-        kind,
-        size: generators::Size::Ordinary,
-        place: generators::Place::Typical,
-        dimension: 2,
-        components: 150,
-        offset: 0.0,
-        equal: false,
-        a: 0.8,
-        s: 0.6,
-        seed: 11,
-    }
-}
-
 #[test]
 fn no_point_gives_nothing() {
-    let case = staged_case(generators::Kind::Full);
+    let case = Case::ordinary(generators::Kind::Full, 2, 150);
     let law = case.mixture().through::<f64>(case.channel()).unwrap();
     let run = Run { threads: 32, schedule: 0, watch: Watch::Sanitizers };
     let text = source::<f64>(kernel_of(&law));
@@ -180,7 +162,7 @@ fn no_point_gives_nothing() {
 
 /// Whether some schedule shows that a changed kernel is wrong.
 fn caught(kind: generators::Kind, from: &str, to: &str) -> bool {
-    let case = staged_case(kind);
+    let case = Case::ordinary(kind, 2, 150);
     let law = case.mixture().through::<f32>(case.channel()).unwrap();
     let right = source::<f32>(kernel_of(&law));
     assert!(right.contains(from), "{from}");

@@ -7,14 +7,14 @@ mod cuda;
 mod generators;
 mod judge;
 
-use cuda::agree::{Run, SCHEDULES, compiled_for, difference, some_run};
-use cuda::{Argument, Launch, Program, Watch, bits};
+use cuda::agree::{Run, SCHEDULES, compiled_for, first_order_agrees, some_run};
+use cuda::{Argument, Launch, Program, Watch};
 use generators::{Case, cases};
 use ndarray::Array2;
 use proptest::prelude::*;
 use tweedie::arith::Real;
 use tweedie::cuda::{Kernel, Kind, Tables, source};
-use tweedie::law::{AtPoint, COMPONENT_BLOCK, Noised};
+use tweedie::law::{COMPONENT_BLOCK, Noised};
 
 fn kernel_of<T: Real>(law: &Noised<T>) -> Kernel {
     compiled_for(law, |dimension, kind| Kernel::Spread { dimension, kind })
@@ -93,30 +93,7 @@ fn spread_agrees<T: Real>(
     if n == 0 {
         return Ok(());
     }
-    let expected = law.evaluate_reference(points.view()).map_err(|e| e.to_string())?;
-    type Column<T> = fn(&AtPoint<T>) -> Vec<T>;
-    let columns: [(&str, Column<T>); 5] = [
-        ("log_density", |p| vec![p.log_density]),
-        ("score", |p| p.score.clone()),
-        ("denoiser", |p| p.denoiser.clone()),
-        ("noise", |p| p.noise.clone()),
-        ("responsibilities", |p| p.responsibilities.clone()),
-    ];
-    let outputs = &buffers[buffers.len() - columns.len()..];
-    for ((name, column), output) in columns.iter().zip(outputs) {
-        let expected: Vec<T> = expected.iter().flat_map(column).collect();
-        if let Some(at) = difference(&bits::<T>(output), &expected) {
-            return Err(format!("{} {name} {:?}: {at}", T::NAME, tables.kind));
-        }
-    }
-    Ok(())
-}
-
-/// Points of a case, one of three where it was and two stretched, so that near and far points share a launch.
-fn points<T: Real>(case: &Case, n: usize, stretch: f64) -> Array2<T> {
-    let mut points = case.points(n).mapv(|x| x * stretch);
-    points.outer_iter_mut().step_by(3).for_each(|mut row| row.mapv_inplace(|x| x / stretch));
-    points.mapv(|x| T::from_f64(x.clamp(-T::MAX.to_f64(), T::MAX.to_f64())))
+    first_order_agrees(law, points.view(), &buffers[buffers.len() - 5..])
 }
 
 fn case_agrees<T: Real>(
@@ -128,7 +105,7 @@ fn case_agrees<T: Real>(
     // A law that the format cannot hold is refused before any kernel.
     let Ok(law) = case.mixture().through::<T>(case.channel()) else { return Ok(()) };
     let text = source::<T>(kernel_of(&law));
-    let verdict = spread_agrees(&text, &law, &points(case, n, stretch), slices, run);
+    let verdict = spread_agrees(&text, &law, &case.stretched(n, stretch), slices, run);
     prop_assert!(verdict.is_ok(), "{verdict:?}");
     Ok(())
 }
@@ -172,30 +149,15 @@ proptest! {
     }
 }
 
-/// More blocks of components than a tile of the combination has, the last of them short.
-fn spread_case(kind: generators::Kind) -> Case {
-    Case {
-        kind,
-        size: generators::Size::Ordinary,
-        place: generators::Place::Typical,
-        dimension: 2,
-        components: 64 * 70 + 7,
-        offset: 0.0,
-        equal: false,
-        a: 0.8,
-        s: 0.6,
-        seed: 11,
-    }
-}
-
 /// Whether some schedule shows that a changed kernel is wrong.
 fn caught(kind: generators::Kind, from: &str, to: &str) -> bool {
-    let case = spread_case(kind);
+    // More blocks of components than a tile of the combination has, the last of them short.
+    let case = Case::ordinary(kind, 2, 64 * 70 + 7);
     let law = case.mixture().through::<f32>(case.channel()).unwrap();
     let right = source::<f32>(kernel_of(&law));
     assert!(right.contains(from), "{from}");
     let wrong = right.replacen(from, to, 1);
-    let points = points::<f32>(&case, 3, 1.0);
+    let points = case.stretched::<f32>(3, 1.0);
     some_run(|run| spread_agrees(&wrong, &law, &points, 2, run).is_err())
 }
 

@@ -86,7 +86,7 @@ class Served:
 
     def __init__(self, child, errors):
         self.child, self.errors = child, errors
-        self.built = self.line()["built"]
+        self.line()  # it is ready
 
     def line(self):
         text = self.child.stdout.readline()
@@ -159,10 +159,8 @@ def peers_of(part, problem):
     import peers
 
     calls, failed = peers.PARTS[part](problem)
-    apart = {}
-    if part == "mixture":
-        exact = problem.exact()
-        apart = {name: peers.difference(call(), exact) for name, call in calls.items()}
+    exact = problem.exact(part)
+    apart = {name: peers.difference(call(), exact) for name, call in calls.items()} if exact else {}
     timed = {name: lambda count, call=call: peers.synchronised(call, count) for name, call in calls.items()}
     return timed, apart, failed
 
@@ -171,22 +169,20 @@ def part_report(program, part, problem, text, device, budget):
     try:
         served = program.serve(part)
     except Stopped as error:
-        return {"built": True, "broken": str(error), "times": {}, "failed": {}, "differences": {}}
+        return {"broken": str(error), "times": {}, "failed": {}, "differences": {}}
     contenders, apart, failed = peers_of(part, problem) if problem else ({}, {}, {})
-    report = {"built": served.built, "times": {}, "failed": failed, "differences": apart}
+    report = {"times": {}, "failed": failed, "differences": apart}
     try:
-        found = measure({"tweedie": served.seconds, **contenders} if served.built else contenders, budget)
-        if served.built:
-            apart["tweedie"] = served.difference()
+        found = measure({"tweedie": served.seconds, **contenders}, budget)
+        apart["tweedie"] = served.difference()
     except Stopped as error:
         return {**report, "broken": str(error)}
     report["times"] = found
     others = {name: found[name]["seconds"] for name in found if name != "tweedie"}
     if others:
         report["best peer"] = min(others, key=others.get)
-    if served.built and others:
         report["ratio"] = others[report["best peer"]] / found["tweedie"]["seconds"]
-    if served.built and part == "mixture":
+    if part == "mixture":
         report["limit"] = device_limit(device, text, found["tweedie"]["seconds"])
     return report
 
@@ -194,8 +190,6 @@ def part_report(program, part, problem, text, device, budget):
 def part_lines(part, report, text):
     sizes = {**text, "steps": len(text["levels"])}
     lines = [f"## {TITLES[part].format(**sizes)}", ""]
-    if not report["built"]:
-        lines += ["tweedie: **not built**: no kernel of this part is in the program.", ""]
     if "broken" in report:
         lines += [f"tweedie: **does not run**: {report['broken']}", ""]
     if report["times"]:

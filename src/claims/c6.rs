@@ -5,9 +5,9 @@
 //! Floor 7. Uses `claims`, `figure`, `law`, `sampler`. Spec: T8.
 
 use super::interval::SEEDS;
-use super::trials::compare::{INTERVAL, exact, mark, part, statistics, trained};
+use super::trials::compare::{INTERVAL, exactly, mark, part, read, statistics};
 use super::trials::yardstick::Quality;
-use super::trials::{Recipe, Size, Way, Yardstick, optimum, over_seeds, table};
+use super::trials::{Reading, Recipe, Size, Way, Yardstick, optimum, over_seeds, table};
 use super::{Case, Claim, Context, Findings};
 use crate::error::Result;
 use crate::figure::{Axis, Figure, Layer};
@@ -47,9 +47,9 @@ fn find(context: &Context<'_>) -> Result<Findings> {
 struct Study {
     law: &'static str,
     gaussian: bool,
-    trained: Vec<[[f64; STEPS.len()]; SEEDS]>,
+    trained: Vec<[[Reading; STEPS.len()]; SEEDS]>,
     /// With no sampling: by recursion, or by quadrature on the line.
-    ideal: Vec<[f64; STEPS.len()]>,
+    ideal: Vec<[Reading; STEPS.len()]>,
 }
 
 impl Study {
@@ -57,7 +57,9 @@ impl Study {
         let size = Size::of(context);
         let yardstick = Yardstick::new(toy_law(law)?)?;
         let gaussian = yardstick.law().components() == 1;
-        let nearness = |quality: Quality| if gaussian { quality.frechet } else { quality.energy };
+        let nearness = |quality: Quality| {
+            if gaussian { Reading::exact(quality.frechet) } else { quality.energy }
+        };
         let recipes = WAYS.map(|way| Recipe::new(law, way));
         let trained = over_seeds(context, "C6", &recipes, |model| {
             over_steps(|steps| {
@@ -78,7 +80,7 @@ impl Study {
             let found = over_steps(|steps| {
                 let levels = table(steps)?;
                 let Some(best) = optimum::at_levels(recipe, size, &levels, context.seed)? else {
-                    return Ok(f64::NAN);
+                    return Ok(Reading::exact(f64::NAN));
                 };
                 let law = law_on_line(&*best, &levels, Method::Ancestral, End::Data)?;
                 Ok(nearness(yardstick.quality_on_line(&law)?))
@@ -94,7 +96,7 @@ impl Study {
             for few in 1..STEPS.len() {
                 let condition = format!("{} steps", STEPS[few]);
                 let quantity = format!("{name} relative to 1,000 steps: {} / plain", way.name());
-                self.pair(cases, &condition, &quantity, which, |of| of[few] / of[0]);
+                self.pair(cases, &condition, &quantity, which, |of| of[few].over(of[0]));
                 let quantity = format!("{name}: {} / plain", way.name());
                 self.pair(cases, &condition, &quantity, which, |of| of[few]);
             }
@@ -108,12 +110,12 @@ impl Study {
         condition: &str,
         quantity: &str,
         which: usize,
-        of: impl Fn(&[f64; STEPS.len()]) -> f64,
+        of: impl Fn(&[Reading; STEPS.len()]) -> Reading,
     ) {
         let [above, below] = [which, 0].map(|way| self.trained[way].map(|seed| of(&seed)));
-        cases.push(trained(self.law, condition, quantity, (&above, &below), 1.0));
+        cases.push(read(self.law, "trained", condition, quantity, (&above, &below), 1.0));
         let pair = (of(&self.ideal[which]), of(&self.ideal[0]));
-        cases.push(exact(self.law, condition, quantity, pair, 1.0));
+        cases.push(exactly(self.law, condition, quantity, pair, 1.0));
     }
 
     fn figure(&self) -> Figure {
@@ -127,8 +129,9 @@ impl Study {
             .axes(Axis::log("steps"), Axis::log(format!("{distance} / deviation")));
         for (which, way) in WAYS.iter().enumerate() {
             let trained = &self.trained[which];
-            let marks = (0..STEPS.len()).map(|i| mark(STEPS[i] as f64, &part(trained, i)));
-            let curve = (0..STEPS.len()).map(|i| [STEPS[i] as f64, self.ideal[which][i]]);
+            let at = |i| part(trained, i).map(|reading| reading.value);
+            let marks = (0..STEPS.len()).map(|i| mark(STEPS[i] as f64, &at(i)));
+            let curve = (0..STEPS.len()).map(|i| [STEPS[i] as f64, self.ideal[which][i].value]);
             figure = figure
                 .layer(Layer::errorbars(way.name(), marks.collect()))
                 .layer(Layer::dashed(way.name(), curve.collect()));
@@ -138,8 +141,8 @@ impl Study {
 }
 
 /// A distance for each number of steps.
-fn over_steps(of: impl Fn(usize) -> Result<f64>) -> Result<[f64; STEPS.len()]> {
-    let mut distances = [0.0; STEPS.len()];
+fn over_steps(of: impl Fn(usize) -> Result<Reading>) -> Result<[Reading; STEPS.len()]> {
+    let mut distances = [Reading::exact(0.0); STEPS.len()];
     for (distance, steps) in distances.iter_mut().zip(STEPS) {
         *distance = of(steps)?;
     }

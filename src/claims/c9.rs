@@ -116,7 +116,7 @@ fn curve(
             let law = optimum::generated(&recipe, size, Method::Ancestral, size.sampler_steps)?;
             points.push([
                 between(ends[0], ends[1]),
-                (aspect.of)(&yardstick.quality_of(&law, size.sampler_steps)?),
+                (aspect.of)(&yardstick.quality_of(&law, size.sampler_steps)?).value,
             ]);
         }
     }

@@ -164,8 +164,8 @@ pub(super) struct Eval {
     /// The arithmetic; f32 rounds law, channel and points to f32 first.
     #[arg(long, value_enum, default_value = "f64")]
     pub dtype: Dtype,
-    /// Where to compute: the same bits. `cuda` is the first NVIDIA GPU, in a build with the feature `cuda`; it has every
-    /// quantity but the covariance, and bounds are made on the CPU.
+    /// Where to compute: the same bits. `cuda` is the first NVIDIA GPU, in a build with the feature `cuda`; bounds
+    /// are made on the CPU.
     #[arg(long, value_enum, default_value = "cpu")]
     pub device: Place,
     /// Also write NAME_bound: a rigorous bound of the error of every number.
@@ -221,6 +221,9 @@ pub(super) struct Sample {
     /// The arithmetic.
     #[arg(long, value_enum, default_value = "f64")]
     pub dtype: Dtype,
+    /// Where to compute: the same bits. `cuda` is the first NVIDIA GPU, in a build with the feature `cuda`, for a law's exact denoiser.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub device: Place,
     /// Also keep every K-th state, as the array `trajectory` (states×N×d).
     #[arg(long, value_name = "K")]
     pub trajectory: Option<usize>,

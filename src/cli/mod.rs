@@ -12,6 +12,7 @@ mod eval;
 mod info;
 mod optimum;
 mod optimum_grid;
+mod optimum_settled;
 mod sample;
 mod train;
 

@@ -1,6 +1,7 @@
 //! `tweedie optimum`: what a training objective asks for exactly on a law, and the law that a sampler generates from it.
 //!
-//! A kind of optimum is a variant of [`Kind`] and a file that writes it; `affine` is here, the others in `cli::optimum_grid`.
+//! A kind of optimum is a variant of [`Kind`] and a file that writes it; `affine` is here, the others in `cli::optimum_grid` and
+//! `cli::optimum_settled`.
 //!
 //! Floor 9. Uses `attack`, `channel`, `denoiser`, `format`, `law`, `objective`, `optimum`, `sampler`.
 
@@ -11,7 +12,7 @@ use clap::{Args, ValueEnum};
 use ndarray::{Array1, ArrayD, arr1};
 
 use super::arguments::{ChannelChoice, LawChoice};
-use super::{HOLDS, optimum_grid, say};
+use super::{HOLDS, optimum_grid, optimum_settled, say};
 use crate::attack::{Norm, Shape};
 use crate::channel::{Channel, Steps};
 use crate::denoiser::Denoiser;
@@ -31,6 +32,8 @@ pub(super) enum Kind {
     Resolvent,
     /// All, for random ω in the box (E6): on a grid in one and two dimensions.
     FiniteRadius,
+    /// All, where training settles, for either constraint and also against an attack: on a grid in one and two dimensions.
+    Settled,
 }
 
 #[derive(Debug, Args)]
@@ -82,7 +85,13 @@ pub(super) struct Arguments {
     /// The table of channels of --sampler.
     #[arg(long, default_value = "edm", value_name = "NAME")]
     pub schedule: String,
-    /// Nodes an axis of the grid of `resolvent` and `finite-radius` (default: 801 on the line, 161 in the plane).
+    /// The attack of `settled`, one signed step from a start uniform in the box: prediction-difference or residual (default: none).
+    #[arg(long, value_name = "NAME")]
+    pub attack: Option<String>,
+    /// The most rounds of `settled`.
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    pub rounds: usize,
+    /// Nodes an axis of the grid (default: 801 on the line and 161 in the plane; of `settled` 401 and 61).
     #[arg(long, value_name = "N")]
     pub nodes: Option<usize>,
     /// Paths a point of `resolvent` above two dimensions.
@@ -100,9 +109,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(options: &Arguments) -> Result<u8> {
+    if let (Some(name), false) = (&options.attack, options.kind == Kind::Settled) {
+        let (what, name) = ("--attack with this kind", name.clone());
+        return Err(Error::Unknown { what, name, expected: "--kind settled".into() });
+    }
     match options.kind {
         Kind::Affine => affine(options)?,
         Kind::Resolvent | Kind::FiniteRadius => optimum_grid::run(options)?,
+        Kind::Settled => optimum_settled::run(options)?,
     }
     Ok(HOLDS)
 }

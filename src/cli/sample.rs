@@ -1,6 +1,6 @@
 //! `tweedie sample`: points generated with a model or a law's exact denoiser, or drawn from the law itself.
 //!
-//! Floor 9. Uses `sampler`, `denoiser`, `law`, `format`.
+//! Floor 9. Uses `sampler`, `denoiser`, `law`, `format`, `cuda`.
 
 use std::io::IsTerminal;
 
@@ -8,12 +8,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{Axis, stack};
 
 use super::HOLDS;
-use super::arguments::{Dtype, Sample};
+use super::arguments::{Dtype, Place, Sample};
 use crate::arith::Real;
 use crate::channel::steps::Steps;
+use crate::cuda::{DeviceReal, offer};
+use crate::denoiser::Denoiser;
 use crate::error::{Error, Result};
 use crate::format::npy::ArrayRef;
 use crate::format::npz::write_npz;
+use crate::law::Mixture;
 use crate::sampler::{Method, Options, Record, Run, sample};
 
 /// The method that draws from the law itself.
@@ -27,13 +30,21 @@ pub(super) fn run(options: &Sample) -> Result<u8> {
     Ok(HOLDS)
 }
 
-fn generate<T: Real>(options: &Sample) -> Result<()> {
+fn generate<T: DeviceReal>(options: &Sample) -> Result<()> {
+    if options.device == Place::Cuda {
+        // Before any file is read: what is missing is missing whatever they hold.
+        check_kernel(options)?;
+        offer::found()?;
+    }
     if options.method == EXACT {
         let law = options.denoiser.law.require()?;
         let drawn = law.sample(options.seed, 0, options.n)?.points.mapv(T::from_f64).into_dyn();
         return write_npz(&options.out, &[("points", &drawn as ArrayRef)]);
     }
-    let denoiser = options.denoiser.get::<T>()?;
+    let source = match options.device {
+        Place::Cpu => Source::Denoiser(options.denoiser.get::<T>()?),
+        Place::Cuda => Source::Law(options.denoiser.law.require()?),
+    };
     let method: Method = options.method.parse()?;
     let steps = Steps::by_name(&options.schedule, options.steps)?;
     let bar = if std::io::stderr().is_terminal() {
@@ -50,9 +61,35 @@ fn generate<T: Real>(options: &Sample) -> Result<()> {
     };
     let record = options.trajectory.map_or(Record::Nothing, Record::Every);
     let told = Options { record, progress: Some(&progress), ..Options::default() };
-    let run = sample::<T, _>(&*denoiser, &steps, method, options.n, options.seed, &told)?;
+    let (n, seed) = (options.n, options.seed);
+    let run = match &source {
+        Source::Denoiser(denoiser) => sample(&**denoiser, &steps, method, n, seed, &told)?,
+        Source::Law(law) => offer::sample(law, &steps, method, n, seed, &told)?,
+    };
     bar.finish_and_clear();
     write(options, run)
+}
+
+/// What predicts: a denoiser here, or on a device the exact one of a law.
+enum Source<T: DeviceReal> {
+    Denoiser(Box<dyn Denoiser<T>>),
+    Law(Mixture),
+}
+
+/// Refuses what no kernel samples with.
+fn check_kernel(options: &Sample) -> Result<()> {
+    let (what, reason) = if options.denoiser.model.is_some() {
+        ("--model", "kernels sample with the exact denoiser of --law or --mixture alone")
+    } else if options.method == EXACT {
+        (
+            "--method exact",
+            "no kernel draws from a law; ancestral, ddim[:ETA], euler, heun and euler-maruyama have one",
+        )
+    } else {
+        return Ok(());
+    };
+    let remedy = "leave --device out to compute on the CPU";
+    Err(Error::Device { what, reason: reason.to_string(), remedy })
 }
 
 fn write<T: Real>(options: &Sample, run: Run<T>) -> Result<()> {

@@ -164,7 +164,7 @@ fn translate(text: &str, name: &str, target: Target, contract: bool) -> Result<I
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cuda::{Kind, Part};
+    use crate::cuda::{Kind, Part, Parts};
 
     #[test]
     fn the_target_is_the_devices_own_generation_or_text_for_an_older_one() {
@@ -232,6 +232,8 @@ mod tests {
             Kernel::Random,
             Kernel::Mixture { dimension: 3, kind: Kind::Isotropic },
             Kernel::Mixture { dimension: 64, kind: Kind::Diagonal },
+            Kernel::Fast { dimension: 64, parts: Parts::Three },
+            Kernel::FastProduct { parts: Parts::Two },
         ] {
             for image in [compile::<f32>(kernel, (9, 0)), compile::<f64>(kernel, (8, 0))] {
                 let Ok(Image::Cubin(code)) = image else { panic!("{image:?}") };

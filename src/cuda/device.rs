@@ -1,4 +1,4 @@
-//! A GPU, through NVIDIA's driver: the only place where the driver is called.
+//! A GPU, through NVIDIA's driver: with `driver.rs` the only place where the driver is called.
 //!
 //! The driver is looked for when the program runs. All work is on one stream, so launches and copies come one after another.
 //! Uses `arith`, `error`. Spec: N3.
@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cudarc::driver::sys::{self, CUresult};
+use cudarc::driver::sys;
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr,
     DriverError, LaunchConfig, PushKernelArg, result,
@@ -15,15 +15,12 @@ use cudarc::driver::{
 use cudarc::nvrtc::Ptx;
 
 use super::compile::{Image, compile};
+use super::driver::{driver, of_driver};
 use super::launch_list::{Launch, Operand};
-use super::machine::{Argument, Arguments, DeviceReal, Geometry, Machine};
+use super::machine::{Argument, Arguments, DeviceReal, Element, Geometry, Machine};
 use super::signature::Signature;
 use super::source::Kernel;
 use crate::error::{Error, Result};
-
-/// The oldest driver whose functions are called, as CUDA counts: 12.0.
-const OLDEST_DRIVER: i32 = 12_000;
-const UPDATE: &str = "update NVIDIA's driver";
 
 /// What a device is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +114,7 @@ impl Device {
     }
 
     /// The kernel of this name in a file, which is compiled and loaded at its first use.
-    fn function<T: DeviceReal>(&self, kernel: Kernel, name: &str) -> Result<CudaFunction> {
+    fn function<T: DeviceReal>(&self, kernel: Kernel, name: &'static str) -> Result<CudaFunction> {
         // Held while compiling, so that threads that want the same kernel compile it once.
         let mut kept = self.0.modules.lock().unwrap_or_else(PoisonError::into_inner);
         let load = |e| of_driver("a compiled kernel", e);
@@ -137,11 +134,8 @@ impl Device {
     }
 
     /// The address of an array, from an element on; 0 for none. Refuses memory of another device.
-    fn address<T: DeviceReal>(&self, at: Option<(&CudaSlice<T>, usize)>) -> Result<u64> {
-        at.map_or(Ok(0), |(array, first)| self.address_of(array, first))
-    }
-
-    fn address_of<T>(&self, array: &CudaSlice<T>, first: usize) -> Result<u64> {
+    fn address<E>(&self, at: Option<(&CudaSlice<E>, usize)>) -> Result<u64> {
+        let Some((array, first)) = at else { return Ok(0) };
         if array.context() != &self.0.context {
             return Err(Error::Device {
                 what: "an array",
@@ -149,67 +143,12 @@ impl Device {
                 remedy: "upload it to this one",
             });
         }
-        Ok(array.device_ptr(&self.0.stream).0 + (first * size_of::<T>()) as u64)
+        Ok(array.device_ptr(&self.0.stream).0 + (first * size_of::<E>()) as u64)
     }
-}
-
-/// The version of a driver that can be used.
-fn driver() -> Result<(u32, u32)> {
-    // SAFETY: the call only tries to open the library; its initialisers are NVIDIA's own.
-    if !unsafe { sys::is_culib_present() } {
-        return Err(Error::Device {
-            what: "the driver",
-            reason: "NVIDIA's libcuda was not found".to_string(),
-            remedy: "install NVIDIA's driver, or compute on the CPU",
-        });
-    }
-    let mut version = 0;
-    // SAFETY: the library is there, every version of it has this function, and the pointer is to a number of ours.
-    let told = unsafe { sys::cuDriverGetVersion(&mut version) };
-    told.result().map_err(|e| of_driver("the driver", e))?;
-    let version = version.max(0);
-    let pair = (version as u32 / 1000, version as u32 % 1000 / 10);
-    // An older one may lack a function that is called, and the loader would panic at its first use.
-    if version < OLDEST_DRIVER {
-        return Err(Error::Device {
-            what: "the driver",
-            reason: format!("it knows CUDA {}.{}, and 12.0 is needed", pair.0, pair.1),
-            remedy: UPDATE,
-        });
-    }
-    Ok(pair)
-}
-
-/// An error of the driver, in words for the user.
-fn of_driver(what: &'static str, error: DriverError) -> Error {
-    let (reason, remedy) = match error.0 {
-        CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
-            ("its memory is full", "end what else uses the device, or compute on the CPU")
-        }
-        CUresult::CUDA_ERROR_NO_DEVICE => {
-            ("the driver finds none", "check nvidia-smi and CUDA_VISIBLE_DEVICES")
-        }
-        CUresult::CUDA_ERROR_STUB_LIBRARY => {
-            ("the libcuda found is a stub", "take it off LD_LIBRARY_PATH")
-        }
-        CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION | CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU => {
-            ("the driver is too old for what NVRTC makes", UPDATE)
-        }
-        CUresult::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH => {
-            ("the driver's parts are of different versions", "restart the machine")
-        }
-        CUresult::CUDA_ERROR_SYSTEM_NOT_READY => {
-            ("the system is not ready", "start the services of NVIDIA's driver")
-        }
-        _ => ("the driver refuses", "look in the system's log for messages of NVIDIA's driver"),
-    };
-    // The variant's name, and not the driver's text for it: that would need a driver that answers.
-    Error::Device { what, reason: format!("{reason} ({:?})", error.0), remedy }
 }
 
 impl Machine for Device {
-    type Array<T: DeviceReal> = CudaSlice<T>;
-    type Bytes = CudaSlice<u8>;
+    type Array<E: Element> = CudaSlice<E>;
     type Prepared = Prepared;
 
     fn free_bytes(&self) -> Result<u64> {
@@ -217,17 +156,17 @@ impl Machine for Device {
         Ok(told.0 as u64)
     }
 
-    fn reserve<T: DeviceReal>(&self, count: usize) -> Result<CudaSlice<T>> {
-        // SAFETY: what the memory holds at first is never read by the host: an array is uploaded or written by a kernel, whole,
-        // before it is downloaded; and any bits are a number.
+    fn reserve<E: Element>(&self, count: usize) -> Result<CudaSlice<E>> {
+        // SAFETY: what the memory holds at first is never read: an array is uploaded or written by a kernel, whole, before it is
+        // downloaded or another kernel reads it; and any bits are an element.
         unsafe { self.0.stream.alloc(count) }.map_err(|e| of_driver("device memory", e))
     }
 
-    fn capacity<T: DeviceReal>(array: &CudaSlice<T>) -> usize {
+    fn capacity<E: Element>(array: &CudaSlice<E>) -> usize {
         array.len()
     }
 
-    fn upload<T: DeviceReal>(&self, from: &[T], to: &mut CudaSlice<T>) -> Result<()> {
+    fn upload<E: Element>(&self, from: &[E], to: &mut CudaSlice<E>) -> Result<()> {
         fits(from.len(), to.len())?;
         let Some(mut part) = to.try_slice_mut(..from.len()) else { return Ok(()) };
         let copy = |e| of_driver("a copy to the device", e);
@@ -236,7 +175,7 @@ impl Machine for Device {
         self.wait()
     }
 
-    fn download<T: DeviceReal>(&self, from: &CudaSlice<T>, to: &mut [T]) -> Result<()> {
+    fn download<E: Element>(&self, from: &CudaSlice<E>, to: &mut [E]) -> Result<()> {
         fits(to.len(), from.len())?;
         let Some(part) = from.try_slice(..to.len()) else { return Ok(()) };
         let copy = |e| of_driver("a launch, or a copy from the device", e);
@@ -262,6 +201,8 @@ impl Machine for Device {
         for (_, argument) in arguments {
             addresses.push(match argument {
                 Argument::Input(at) | Argument::Output(at) => self.address(*at)?,
+                Argument::Words(at) => self.address(*at)?,
+                Argument::Counters(at) => self.address(*at)?,
                 _ => 0,
             });
         }
@@ -271,7 +212,7 @@ impl Machine for Device {
                 Argument::Int(x) => builder.arg(x),
                 Argument::Count(x) => builder.arg(x),
                 Argument::Number(x) => builder.arg(x),
-                Argument::Input(_) | Argument::Output(_) => builder.arg(address),
+                _ => builder.arg(address),
             };
         }
         let shape = LaunchConfig {
@@ -284,27 +225,6 @@ impl Machine for Device {
         // the kernel reads and writes there: tests/launch.rs runs these very launches under an address sanitizer.
         unsafe { builder.launch(shape) }.map_err(|e| of_driver("a launch", e))?;
         Ok(())
-    }
-
-    fn reserve_bytes(&self, count: usize) -> Result<CudaSlice<u8>> {
-        // SAFETY: as in `reserve`; a list's array is uploaded, or a launch writes it before another reads it.
-        unsafe { self.0.stream.alloc(count) }.map_err(|e| of_driver("device memory", e))
-    }
-
-    fn upload_bytes(&self, from: &[u8], to: &mut CudaSlice<u8>) -> Result<()> {
-        fits(from.len(), to.len())?;
-        let Some(mut part) = to.try_slice_mut(..from.len()) else { return Ok(()) };
-        let copy = |e| of_driver("a copy to the device", e);
-        self.0.stream.memcpy_htod(from, &mut part).map_err(copy)?;
-        self.wait()
-    }
-
-    fn download_bytes(&self, from: &CudaSlice<u8>, to: &mut [u8]) -> Result<()> {
-        fits(to.len(), from.len())?;
-        let Some(part) = from.try_slice(..to.len()) else { return Ok(()) };
-        let copy = |e| of_driver("a launch, or a copy from the device", e);
-        self.0.stream.memcpy_dtoh(&part, to).map_err(copy)?;
-        self.wait()
     }
 
     /// A graph, captured on a stream of its own: the default stream cannot be captured, and no other thread's launches get in.
@@ -323,7 +243,7 @@ impl Machine for Device {
             let address = |operand: &Operand| match operand {
                 Operand::Array(Some(array)) => {
                     let memory = arrays.get(array.0).ok_or_else(|| no_array(launch))?;
-                    self.address_of(memory, 0)
+                    self.address(Some((memory, 0)))
                 }
                 _ => Ok(0),
             };
@@ -419,22 +339,6 @@ fn fits(count: usize, room: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_error_of_the_driver_says_what_to_do_in_one_line() {
-        for (code, says) in [
-            (CUresult::CUDA_ERROR_OUT_OF_MEMORY, "end what else uses the device"),
-            (CUresult::CUDA_ERROR_NO_DEVICE, "CUDA_VISIBLE_DEVICES"),
-            (CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "update NVIDIA's driver"),
-            (CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU, "update NVIDIA's driver"),
-            (CUresult::CUDA_ERROR_STUB_LIBRARY, "LD_LIBRARY_PATH"),
-            (CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS"),
-        ] {
-            let said = of_driver("a launch", DriverError(code)).to_string();
-            assert!(said.contains(says) && said.starts_with("a launch: "), "{said}");
-            assert_eq!(said.lines().count(), 1);
-        }
-    }
 
     #[test]
     fn a_device_that_is_not_there_is_refused_without_a_panic() {

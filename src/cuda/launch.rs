@@ -8,72 +8,33 @@ use std::sync::{Mutex, PoisonError};
 use ndarray::{Array1, ArrayView2};
 
 use super::array::{DeviceArray, geometry};
-use super::machine::{Argument, Arguments, DeviceReal, Machine, launch};
-use super::plan::{THREADS, points_at_a_time};
-use super::signature::MIXTURE;
+use super::evaluation::{DeviceEvaluation, Wanted, matrices};
+use super::machine::{Argument, Arguments, DeviceReal, Machine, launch, uploaded};
+use super::plan::{THREADS, is_spread, points_at_a_time};
+use super::signature::{COVARIANCE, MIXTURE};
 use super::source::Kernel;
-use super::tables::Tables;
+use super::spread::Room;
+use super::tables::{Kind, Tables};
 use crate::error::{Error, Result};
 use crate::law::{Evaluation, Noised, Quantity, check_points, shaped};
 
 /// A noised law whose tables stay on a device. Spec: T1, N3.
 pub struct DeviceLaw<M: Machine, T: DeviceReal> {
-    machine: M,
-    kernel: Kernel,
-    dimension: usize,
-    components: usize,
-    shared: usize,
+    pub(super) machine: M,
+    law: Noised<T>,
+    pub(super) kind: Kind,
+    pub(super) dimension: usize,
+    pub(super) components: usize,
     /// Mean, origin, shifted, offset, precision, gain, whitener; one that the kind does not have is missing.
     tables: [(&'static str, Option<M::Array<T>>); 7],
     /// a, s, reference, safe radius, largest mean.
     numbers: [(&'static str, T); 5],
+    /// Each component's own posterior covariance, uploaded when a covariance is first asked for.
+    within: Mutex<Option<M::Array<T>>>,
     /// Kept between launches, which come one after another.
     workspace: Mutex<Option<M::Array<T>>>,
-}
-
-/// Results that stay on the device; what was not asked for is `None`. Pass them to
-/// [`DeviceLaw::evaluate_resident`] to have their memory used again.
-pub struct DeviceEvaluation<M: Machine, T: DeviceReal> {
-    /// N×1.
-    pub log_density: Option<DeviceArray<M, T>>,
-    /// N×d.
-    pub score: Option<DeviceArray<M, T>>,
-    /// N×d.
-    pub denoiser: Option<DeviceArray<M, T>>,
-    /// N×d.
-    pub noise: Option<DeviceArray<M, T>>,
-    /// N×K.
-    pub responsibilities: Option<DeviceArray<M, T>>,
-}
-
-impl<M: Machine, T: DeviceReal> Default for DeviceEvaluation<M, T> {
-    fn default() -> Self {
-        DeviceEvaluation {
-            log_density: None,
-            score: None,
-            denoiser: None,
-            noise: None,
-            responsibilities: None,
-        }
-    }
-}
-
-impl<M: Machine, T: DeviceReal> DeviceEvaluation<M, T> {
-    /// All of it on the host. Errors: `Device`.
-    pub fn download(&self) -> Result<Evaluation<T>> {
-        let copied = |array: &Option<DeviceArray<M, T>>| {
-            array.as_ref().map(DeviceArray::download).transpose()
-        };
-        let log_density = copied(&self.log_density)?;
-        Ok(Evaluation {
-            log_density: log_density.map(|a| Array1::from_vec(a.into_raw_vec_and_offset().0)),
-            score: copied(&self.score)?,
-            denoiser: copied(&self.denoiser)?,
-            noise: copied(&self.noise)?,
-            covariance: None,
-            responsibilities: copied(&self.responsibilities)?,
-        })
-    }
+    /// The same, for few points of many components.
+    pub(super) spread_room: Mutex<Option<Room<M, T>>>,
 }
 
 impl<M: Machine, T: DeviceReal> DeviceLaw<M, T> {
@@ -82,27 +43,14 @@ impl<M: Machine, T: DeviceReal> DeviceLaw<M, T> {
     /// Errors: `Device` where memory is short, or the law has 2³¹ and more numbers a table, which a kernel does not count.
     pub fn new(machine: &M, law: &Noised<T>) -> Result<Self> {
         let (d, k) = (law.dimension(), law.components());
-        if k.saturating_mul(d) > i32::MAX as usize {
-            return Err(Error::Device {
-                what: "the law",
-                reason: format!("{k} components in {d} dimensions are 2³¹ numbers and more"),
-                remedy: "compute on the CPU",
-            });
-        }
+        check_count(d, k)?;
         let tables = Tables::of(law);
-        let upload = |values: &[T]| -> Result<Option<M::Array<T>>> {
-            if values.is_empty() {
-                return Ok(None);
-            }
-            let mut array = machine.reserve(values.len())?;
-            machine.upload(values, &mut array)?;
-            Ok(Some(array))
-        };
+        let upload = |values: &[T]| uploaded(machine, values);
         Ok(DeviceLaw {
-            kernel: Kernel::Mixture { dimension: d, kind: tables.kind },
+            law: law.clone(),
+            kind: tables.kind,
             dimension: d,
             components: k,
-            shared: tables.kind.shared_bytes::<T>(d),
             tables: [
                 ("mean", upload(tables.mean)?),
                 ("origin", upload(tables.origin)?),
@@ -119,7 +67,9 @@ impl<M: Machine, T: DeviceReal> DeviceLaw<M, T> {
                 ("safe_radius", tables.safe_radius),
                 ("largest_mean", tables.largest_mean),
             ],
+            within: Mutex::new(None),
             workspace: Mutex::new(None),
+            spread_room: Mutex::new(None),
             machine: machine.clone(),
         })
     }
@@ -127,23 +77,23 @@ impl<M: Machine, T: DeviceReal> DeviceLaw<M, T> {
     /// The wanted quantities at the N×d points of the host: the bits of `Noised::evaluate`. Points that do not fit the
     /// device's free memory together go through it in pieces.
     ///
-    /// Errors: as `Noised::evaluate`; `Device`, also for the covariance, which no kernel computes. Spec: T1, N3.
+    /// Errors: as `Noised::evaluate`; `Device`. Spec: T1, T2, N3.
     pub fn evaluate(
         &self,
         points: ArrayView2<'_, T>,
         wanted: &[Quantity],
     ) -> Result<Evaluation<T>> {
         check_points(points, self.dimension)?;
-        let wanted = Wanted::of(wanted)?;
+        let wanted = Wanted::of(wanted);
         let (n, d, k) = (points.nrows(), self.dimension, self.components);
         let points = points.as_standard_layout();
         let flat = points.as_slice().unwrap_or(&[]);
-        let numbers = d + wanted.numbers(d, k) + self.workspace_numbers();
+        let numbers = d + wanted.numbers(d, k) + self.workspace_numbers(wanted);
         let at_a_time = self.at_a_time(n, numbers)?;
         let room = |asked: bool, width: usize| asked.then(|| vec![T::ZERO; n * width]);
-        let widths = [1, d, d, d, k];
+        let widths = Wanted::widths(d, k);
         let asked = wanted.flags();
-        let mut host: [Option<Vec<T>>; 5] = std::array::from_fn(|i| room(asked[i], widths[i]));
+        let mut host: [Option<Vec<T>>; 6] = std::array::from_fn(|i| room(asked[i], widths[i]));
         let mut kept = (None, DeviceEvaluation::default());
         for (piece, from) in flat.chunks(at_a_time * d).enumerate() {
             let rows = from.len() / d;
@@ -157,7 +107,7 @@ impl<M: Machine, T: DeviceReal> DeviceLaw<M, T> {
             }
             kept = (Some(array), found);
         }
-        let [log_density, score, denoiser, noise, responsibilities] = host;
+        let [log_density, score, denoiser, noise, responsibilities, covariance] = host;
         let matrix =
             |values: Option<Vec<T>>, width| values.map(|v| shaped(n, width, v)).transpose();
         Ok(Evaluation {
@@ -165,7 +115,7 @@ impl<M: Machine, T: DeviceReal> DeviceLaw<M, T> {
             score: matrix(score, d)?,
             denoiser: matrix(denoiser, d)?,
             noise: matrix(noise, d)?,
-            covariance: None,
+            covariance: covariance.map(|v| matrices(n, d, v)).transpose()?,
             responsibilities: matrix(responsibilities, k)?,
         })
     }
@@ -188,7 +138,7 @@ impl<M: Machine, T: DeviceReal> DeviceLaw<M, T> {
                 expected: format!("N×{}", self.dimension),
             });
         }
-        self.resident(points, Wanted::of(wanted)?, earlier)
+        self.resident(points, Wanted::of(wanted), earlier)
     }
 
     fn resident(
@@ -207,14 +157,60 @@ impl<M: Machine, T: DeviceReal> DeviceLaw<M, T> {
             denoiser: array(wanted.denoiser, d, earlier.denoiser)?,
             noise: array(wanted.noise, d, earlier.noise)?,
             responsibilities: array(wanted.responsibilities, k, earlier.responsibilities)?,
+            covariance: array(wanted.covariance, d * d, earlier.covariance)?,
         };
-        if wanted.numbers(d, k) == 0 {
-            return Ok(out);
+        if wanted.first_order() && !(is_spread(n, k) && self.spread(points, &out)?) {
+            let kernel = self.first_order();
+            self.in_pieces(kernel, n, |first, rows, workspace| {
+                let mut arguments = self.points_and_components(points, first, rows);
+                arguments.extend(self.tables(|_| true));
+                arguments.extend(self.numbers(|_| true));
+                arguments.push(("workspace", Argument::Output(workspace.map(|w| (w, 0)))));
+                arguments.extend(self.outputs(&out, first));
+                let shape = geometry(rows as u64, kernel.shared_bytes::<T>())?;
+                launch(&self.machine, kernel, &MIXTURE, shape, &arguments)
+            })?;
         }
+        if let Some(covariance) = &out.covariance {
+            let mut within = self.within.lock().unwrap_or_else(PoisonError::into_inner);
+            if within.is_none() {
+                *within = uploaded(&self.machine, Tables::within(&self.law))?;
+            }
+            let kernel = self.second_order();
+            self.in_pieces(kernel, n, |first, rows, workspace| {
+                let mut arguments = self.points_and_components(points, first, rows);
+                arguments.extend(self.tables(|name| !matches!(name, "origin" | "shifted")));
+                arguments.push(("within_each", input(within.as_ref())));
+                arguments.extend(self.numbers(|name| name != "reference"));
+                arguments.push(("workspace", Argument::Output(workspace.map(|w| (w, 0)))));
+                let from = (&covariance.memory, first * d * d);
+                arguments.push(("out", Argument::Output(Some(from))));
+                let shape = geometry(rows as u64, kernel.shared_bytes::<T>())?;
+                launch(&self.machine, kernel, &COVARIANCE, shape, &arguments)
+            })?;
+        }
+        Ok(out)
+    }
+
+    fn first_order(&self) -> Kernel {
+        Kernel::Mixture { dimension: self.dimension, kind: self.kind }
+    }
+
+    fn second_order(&self) -> Kernel {
+        Kernel::Covariance { dimension: self.dimension, kind: self.kind }
+    }
+
+    /// Launches for n points in pieces whose workspace fits: from which point on, how many, the workspace.
+    fn in_pieces(
+        &self,
+        kernel: Kernel,
+        n: usize,
+        one: impl Fn(usize, usize, Option<&M::Array<T>>) -> Result<()>,
+    ) -> Result<()> {
         let mut slot = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = slot.as_ref().map_or(0, M::capacity);
         // What is kept already counts as free.
-        let at_a_time = match self.workspace_numbers() {
+        let at_a_time = match kernel.workspace_numbers::<T>() {
             0 => self.at_a_time(n, 0)?,
             a_thread if kept >= a_thread * whole_blocks(n) => n,
             a_thread => {
@@ -222,52 +218,61 @@ impl<M: Machine, T: DeviceReal> DeviceLaw<M, T> {
                 self.at_a_time(n, a_thread)?
             }
         };
-        let needed = self.workspace_numbers() * whole_blocks(at_a_time);
+        let needed = kernel.workspace_numbers::<T>() * whole_blocks(at_a_time);
         if needed > 0 && slot.as_ref().map_or(0, M::capacity) < needed {
             *slot = Some(self.machine.reserve(needed)?);
         }
         for first in (0..n).step_by(at_a_time) {
-            let rows = at_a_time.min(n - first);
-            let arguments = self.arguments(points, first, rows, slot.as_ref(), &out);
-            let shape = geometry(rows as u64, self.shared)?;
-            launch(&self.machine, self.kernel, &MIXTURE, shape, &arguments)?;
+            one(first, at_a_time.min(n - first), slot.as_ref())?;
         }
-        Ok(out)
+        Ok(())
     }
 
-    /// The arguments of a launch for `rows` points from point `first` on.
-    fn arguments<'a>(
+    /// The law's tables of these names.
+    pub(super) fn tables(&self, read: impl Fn(&str) -> bool) -> Arguments<'_, M, T> {
+        let tables = self.tables.iter().filter(|(name, _)| read(name));
+        tables.map(|(name, t)| (*name, input(t.as_ref()))).collect()
+    }
+
+    /// The law's numbers of these names.
+    pub(super) fn numbers(&self, read: impl Fn(&str) -> bool) -> Arguments<'_, M, T> {
+        let numbers = self.numbers.iter().filter(|(name, _)| read(name));
+        numbers.map(|&(name, x)| (name, Argument::Number(x))).collect()
+    }
+
+    /// The arrays of the first order, from a point on; a null pointer for what is not wanted.
+    pub(super) fn outputs<'a>(
+        &self,
+        out: &'a DeviceEvaluation<M, T>,
+        first: usize,
+    ) -> Arguments<'a, M, T> {
+        let names = ["log_density", "score", "denoiser", "noise", "responsibilities"];
+        let of = |array: Option<&'a DeviceArray<M, T>>| {
+            Argument::Output(array.map(|a| (&a.memory, first * a.dim().1)))
+        };
+        names.into_iter().zip(out.arrays()).map(|(name, array)| (name, of(array))).collect()
+    }
+
+    /// The first parameters of every kernel of a law: `rows` points from point `first` on.
+    pub(super) fn points_and_components<'a>(
         &'a self,
         points: &'a DeviceArray<M, T>,
         first: usize,
         rows: usize,
-        workspace: Option<&'a M::Array<T>>,
-        out: &'a DeviceEvaluation<M, T>,
     ) -> Arguments<'a, M, T> {
-        let mut arguments: Arguments<'a, M, T> = vec![
+        vec![
             ("n", Argument::Count(rows as u64)),
             ("points", Argument::Input(Some((&points.memory, first * self.dimension)))),
             // K·d is below 2³¹.
             ("components", Argument::Int(self.components as i32)),
-        ];
-        arguments.extend(
-            self.tables
-                .iter()
-                .map(|(name, t)| (*name, Argument::Input(t.as_ref().map(|t| (t, 0))))),
-        );
-        arguments.extend(self.numbers.iter().map(|&(name, x)| (name, Argument::Number(x))));
-        arguments.push(("workspace", Argument::Output(workspace.map(|w| (w, 0)))));
-        let names = ["log_density", "score", "denoiser", "noise", "responsibilities"];
-        arguments.extend(names.into_iter().zip(out.arrays()).map(|(name, array)| {
-            let from = array.map(|a| (&a.memory, first * a.dim().1));
-            (name, Argument::Output(from))
-        }));
-        arguments
+        ]
     }
 
     /// Numbers of workspace that a thread needs.
-    fn workspace_numbers(&self) -> usize {
-        self.kernel.workspace_numbers::<T>()
+    fn workspace_numbers(&self, wanted: Wanted) -> usize {
+        let second =
+            if wanted.covariance { self.second_order().workspace_numbers::<T>() } else { 0 };
+        second.max(self.first_order().workspace_numbers::<T>())
     }
 
     /// The points of a launch where each takes so many numbers of memory.
@@ -279,54 +284,25 @@ impl<M: Machine, T: DeviceReal> DeviceLaw<M, T> {
     }
 }
 
+/// Refuses a law whose means a kernel cannot count.
+pub(super) fn check_count(dimension: usize, components: usize) -> Result<()> {
+    if components.saturating_mul(dimension) > i32::MAX as usize {
+        return Err(Error::Device {
+            what: "the law",
+            reason: format!(
+                "{components} components in {dimension} dimensions are 2³¹ numbers and more"
+            ),
+            remedy: "compute on the CPU",
+        });
+    }
+    Ok(())
+}
+
 /// Threads that a launch for n points starts.
 fn whole_blocks(n: usize) -> usize {
     n.next_multiple_of(THREADS as usize)
 }
 
-impl<M: Machine, T: DeviceReal> DeviceEvaluation<M, T> {
-    fn arrays(&self) -> [Option<&DeviceArray<M, T>>; 5] {
-        let all =
-            [&self.log_density, &self.score, &self.denoiser, &self.noise, &self.responsibilities];
-        all.map(Option::as_ref)
-    }
-}
-
-/// Which quantities a launch computes.
-#[derive(Clone, Copy)]
-struct Wanted {
-    log_density: bool,
-    score: bool,
-    denoiser: bool,
-    noise: bool,
-    responsibilities: bool,
-}
-
-impl Wanted {
-    fn of(wanted: &[Quantity]) -> Result<Self> {
-        let wants = |quantity| wanted.contains(&quantity);
-        if wants(Quantity::Covariance) {
-            return Err(Error::Device {
-                what: "covariance",
-                reason: "no kernel computes it".to_string(),
-                remedy: "compute it on the CPU",
-            });
-        }
-        Ok(Wanted {
-            log_density: wants(Quantity::LogDensity),
-            score: wants(Quantity::Score),
-            denoiser: wants(Quantity::Denoiser),
-            noise: wants(Quantity::Noise),
-            responsibilities: wants(Quantity::Responsibilities),
-        })
-    }
-
-    fn flags(self) -> [bool; 5] {
-        [self.log_density, self.score, self.denoiser, self.noise, self.responsibilities]
-    }
-
-    /// Numbers a point.
-    fn numbers(self, d: usize, k: usize) -> usize {
-        self.flags().into_iter().zip([1, d, d, d, k]).filter(|(f, _)| *f).map(|(_, w)| w).sum()
-    }
+fn input<M: Machine, T: DeviceReal>(table: Option<&M::Array<T>>) -> Argument<'_, M, T> {
+    Argument::Input(table.map(|t| (t, 0)))
 }

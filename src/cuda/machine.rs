@@ -11,12 +11,42 @@ use super::source::Kernel;
 use crate::arith::Real;
 use crate::error::Result;
 
-/// A format that a device computes in: `f32` or `f64`.
 #[cfg(feature = "cuda")]
-pub trait DeviceReal: Real + cudarc::driver::DeviceRepr {}
-/// A format that a device computes in: `f32` or `f64`.
+use cudarc::driver::DeviceRepr as Stored;
+/// Nothing more is asked of a number where there is no driver.
 #[cfg(not(feature = "cuda"))]
-pub trait DeviceReal: Real {}
+pub trait Stored {}
+
+/// What a device's memory holds: numbers of a format, `u32` and `u64`; `u8` for an array of a list of launches, whose type its kernels know.
+pub trait Element: Stored + Copy + Default + Send + Sync + 'static {
+    /// Its bits, in the lowest.
+    fn word(self) -> u64;
+    /// The element of these bits; higher ones are left out.
+    fn of_word(word: u64) -> Self;
+}
+
+macro_rules! element {
+    ($name:ty, $word:expr, $of:expr) => {
+        #[cfg(not(feature = "cuda"))]
+        impl Stored for $name {}
+        impl Element for $name {
+            fn word(self) -> u64 {
+                $word(self)
+            }
+            fn of_word(word: u64) -> Self {
+                $of(word)
+            }
+        }
+    };
+}
+element!(f32, |x: f32| u64::from(x.to_bits()), |word| f32::from_bits(word as u32));
+element!(f64, f64::to_bits, f64::from_bits);
+element!(u8, u64::from, |word| word as u8);
+element!(u32, u64::from, |word| word as u32);
+element!(u64, |x| x, |word| word);
+
+/// A format that a device computes in: `f32` or `f64`.
+pub trait DeviceReal: Real + Element {}
 
 impl DeviceReal for f32 {}
 impl DeviceReal for f64 {}
@@ -44,6 +74,10 @@ pub enum Argument<'a, M: Machine, T: DeviceReal> {
     Input(Option<(&'a M::Array<T>, usize)>),
     /// Memory that is written, from this element on; nothing is a null pointer.
     Output(Option<(&'a M::Array<T>, usize)>),
+    /// Words of 32 bits that are read; nothing is a null pointer.
+    Words(Option<(&'a M::Array<u32>, usize)>),
+    /// Words of 64 bits that are read and written.
+    Counters(Option<(&'a M::Array<u64>, usize)>),
 }
 
 impl<M: Machine, T: DeviceReal> Argument<'_, M, T> {
@@ -55,6 +89,8 @@ impl<M: Machine, T: DeviceReal> Argument<'_, M, T> {
             Argument::Number(_) => Parameter::Number,
             Argument::Input(_) => Parameter::Input,
             Argument::Output(_) => Parameter::Output,
+            Argument::Words(_) => Parameter::Words,
+            Argument::Counters(_) => Parameter::Counters,
         }
     }
 }
@@ -65,9 +101,7 @@ pub type Arguments<'a, M, T> = Vec<(&'static str, Argument<'a, M, T>)>;
 /// Something that holds numbers and runs kernels on them, one launch after another.
 pub trait Machine: Clone {
     /// Numbers in its memory.
-    type Array<T: DeviceReal>;
-    /// Bytes in its memory: an array of a list of launches, of any type.
-    type Bytes;
+    type Array<E: Element>;
     /// A list of launches made ready, with the arrays that it names.
     type Prepared;
 
@@ -75,16 +109,16 @@ pub trait Machine: Clone {
     fn free_bytes(&self) -> Result<u64>;
 
     /// Memory for so many numbers, at least one; what it holds is not said.
-    fn reserve<T: DeviceReal>(&self, count: usize) -> Result<Self::Array<T>>;
+    fn reserve<E: Element>(&self, count: usize) -> Result<Self::Array<E>>;
 
     /// How many numbers it has room for.
-    fn capacity<T: DeviceReal>(array: &Self::Array<T>) -> usize;
+    fn capacity<E: Element>(array: &Self::Array<E>) -> usize;
 
     /// Copies the host's numbers to the start of the memory, which has room for them.
-    fn upload<T: DeviceReal>(&self, from: &[T], to: &mut Self::Array<T>) -> Result<()>;
+    fn upload<E: Element>(&self, from: &[E], to: &mut Self::Array<E>) -> Result<()>;
 
     /// Copies from the start of the memory, after all launches so far; an error of one of them is seen here at the latest.
-    fn download<T: DeviceReal>(&self, from: &Self::Array<T>, to: &mut [T]) -> Result<()>;
+    fn download<E: Element>(&self, from: &Self::Array<E>, to: &mut [E]) -> Result<()>;
 
     /// Returns when every launch so far is done.
     fn wait(&self) -> Result<()>;
@@ -98,15 +132,6 @@ pub trait Machine: Clone {
         arguments: &Arguments<'_, Self, T>,
     ) -> Result<()>;
 
-    /// Memory for so many bytes, at least one; what it holds is not said.
-    fn reserve_bytes(&self, count: usize) -> Result<Self::Bytes>;
-
-    /// Copies the host's bytes to the start of the memory, which has room for them.
-    fn upload_bytes(&self, from: &[u8], to: &mut Self::Bytes) -> Result<()>;
-
-    /// Copies from the start of the memory, after all launches so far; an error of one of them is seen here at the latest.
-    fn download_bytes(&self, from: &Self::Bytes, to: &mut [u8]) -> Result<()>;
-
     /// Makes a list for the format T ready to be carried out any number of times: kernels are compiled, and no argument changes any more.
     /// The list is one that `Step` made, with memory for each of its arrays.
     ///
@@ -114,11 +139,24 @@ pub trait Machine: Clone {
     fn prepare<T: DeviceReal>(
         &self,
         list: &[Launch],
-        arrays: &Arc<Vec<Self::Bytes>>,
+        arrays: &Arc<Vec<Self::Array<u8>>>,
     ) -> Result<Self::Prepared>;
 
     /// Starts every launch of a list, in its order, after all launches so far.
     fn replay(&self, prepared: &Self::Prepared) -> Result<()>;
+}
+
+/// Memory that holds these; nothing for none.
+pub(super) fn uploaded<M: Machine, E: Element>(
+    machine: &M,
+    values: &[E],
+) -> Result<Option<M::Array<E>>> {
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let mut array = machine.reserve(values.len())?;
+    machine.upload(values, &mut array)?;
+    Ok(Some(array))
 }
 
 /// Launches a kernel with arguments that are compared with its signature first.

@@ -1,6 +1,6 @@
 //! What this build and this machine offer: asked by the command line, which is the same with the feature `cuda` and without.
 //!
-//! Uses `denoiser`, `error`, `law`, `train`. Spec: N3.
+//! Uses `channel`, `denoiser`, `error`, `law`, `sampler`, `train`. Spec: N3.
 
 use std::path::Path;
 
@@ -9,11 +9,13 @@ use ndarray::ArrayView2;
 use super::machine::DeviceReal;
 #[cfg(feature = "cuda")]
 use super::{DeviceLaw, first_device};
+use crate::channel::Steps;
 use crate::denoiser::Mlp;
 #[cfg(not(feature = "cuda"))]
 use crate::error::Error;
 use crate::error::Result;
-use crate::law::{Evaluation, Noised, Quantity};
+use crate::law::{Evaluation, Mixture, Noised, Quantity};
+use crate::sampler::{Method, Options, Run};
 use crate::train::plan::Plan;
 use crate::train::run::{Begin, Progress};
 
@@ -31,6 +33,19 @@ pub fn evaluate<T: DeviceReal>(
     wanted: &[Quantity],
 ) -> Result<Evaluation<T>> {
     DeviceLaw::new(&first_device()?, law)?.evaluate(points, wanted)
+}
+
+/// `sampler::sample` with the exact denoiser of a law on the first device. Errors: as `cuda::sample`.
+#[cfg(feature = "cuda")]
+pub fn sample<T: DeviceReal>(
+    law: &Mixture,
+    steps: &Steps,
+    method: Method,
+    n: usize,
+    seed: u64,
+    options: &Options<'_, T>,
+) -> Result<Run<T>> {
+    super::sample(&first_device()?, law, steps, method, n, seed, options)
 }
 
 /// `train::run` on the first device. Errors: as [`super::train`].
@@ -58,6 +73,19 @@ pub fn evaluate<T: DeviceReal>(
     _: ArrayView2<'_, T>,
     _: &[Quantity],
 ) -> Result<Evaluation<T>> {
+    Err(not_built())
+}
+
+/// `sampler::sample` with the exact denoiser of a law on the first device. Errors: as `cuda::sample`.
+#[cfg(not(feature = "cuda"))]
+pub fn sample<T: DeviceReal>(
+    _: &Mixture,
+    _: &Steps,
+    _: Method,
+    _: usize,
+    _: u64,
+    _: &Options<'_, T>,
+) -> Result<Run<T>> {
     Err(not_built())
 }
 

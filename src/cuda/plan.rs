@@ -10,6 +10,18 @@ pub const THREADS: u64 = 128;
 /// The most blocks in a grid's first direction, on every device.
 pub const MOST_BLOCKS: u64 = (1 << 31) - 1;
 
+/// Up to so many points and from so many components on a thread a point would leave a GPU idle, with at most four of its blocks at
+/// work, and `kernels/spread.cu` is taken. Both are counted from the kernels' work, not measured.
+pub const FEW_POINTS: usize = 512;
+/// See [`FEW_POINTS`].
+pub const MANY_COMPONENTS: usize = 512;
+
+/// Whether n points of a law of so many components are spread over thread blocks, a block of components each; elsewhere a thread computes a
+/// point. No bit depends on it.
+pub fn is_spread(n: usize, components: usize) -> bool {
+    n <= FEW_POINTS && components >= MANY_COMPONENTS
+}
+
 /// Blocks of [`THREADS`] that cover n threads.
 ///
 /// Errors: `Error::Device` where a grid cannot hold them.

@@ -18,6 +18,10 @@ pub enum Parameter {
     Input,
     /// `real *`: numbers that the kernel writes.
     Output,
+    /// `const word_t *`: words of 32 bits that the kernel reads.
+    Words,
+    /// `count_t *`: words of 64 bits that the kernel reads and writes.
+    Counters,
 }
 
 /// A kernel's name and its parameters in order.
@@ -29,7 +33,7 @@ pub struct Signature {
     pub parameters: &'static [(&'static str, Parameter)],
 }
 
-use Parameter::{Count, Input, Int, Number, Output};
+use Parameter::{Count, Counters, Input, Int, Number, Output, Words};
 
 /// `kernels/functions.cu`.
 pub const FUNCTIONS: Signature = Signature {
@@ -78,8 +82,110 @@ pub const MIXTURE: Signature = Signature {
     ],
 };
 
+/// `kernels/spread.cu`: each block of components by itself.
+pub const SPREAD_PARTIALS: Signature = Signature {
+    name: "spread_partials",
+    parameters: &[
+        ("n", Count),
+        ("points", Input),
+        ("components", Int),
+        ("mean", Input),
+        ("shifted", Input),
+        ("offset", Input),
+        ("precision", Input),
+        ("gain", Input),
+        ("whitener", Input),
+        ("a", Number),
+        ("safe_radius", Number),
+        ("whitened", Output),
+        ("partials", Output),
+        ("logits", Output),
+    ],
+};
+
+/// `kernels/spread.cu`: the blocks combined.
+pub const SPREAD_COMBINE: Signature = Signature {
+    name: "spread_combine",
+    parameters: &[
+        ("n", Count),
+        ("points", Input),
+        ("components", Int),
+        ("mean", Input),
+        ("origin", Input),
+        ("shifted", Input),
+        ("offset", Input),
+        ("precision", Input),
+        ("gain", Input),
+        ("whitener", Input),
+        ("a", Number),
+        ("s", Number),
+        ("reference", Number),
+        ("safe_radius", Number),
+        ("largest_mean", Number),
+        ("partials", Input),
+        ("sums", Output),
+        ("workspace", Output),
+        ("log_density", Output),
+        ("score", Output),
+        ("denoiser", Output),
+        ("noise", Output),
+        ("responsibilities", Output),
+    ],
+};
+
+/// `kernels/covariance.cu`: the matrix.
+pub const COVARIANCE: Signature = Signature {
+    name: "covariance_matrix",
+    parameters: &[
+        ("n", Count),
+        ("points", Input),
+        ("components", Int),
+        ("mean", Input),
+        ("offset", Input),
+        ("precision", Input),
+        ("gain", Input),
+        ("whitener", Input),
+        ("within_each", Input),
+        ("a", Number),
+        ("s", Number),
+        ("safe_radius", Number),
+        ("largest_mean", Number),
+        ("workspace", Output),
+        ("out", Output),
+    ],
+};
+
+/// `kernels/sampler.cu`.
+pub const SAMPLER: Signature = Signature {
+    name: "sampler_run",
+    parameters: &[
+        ("n", Count),
+        ("states", Output),
+        ("first", Count),
+        ("seed", Count),
+        ("done", Count),
+        ("steps", Int),
+        ("deviation", Number),
+        ("kinds", Words),
+        ("weights", Input),
+        ("levels", Input),
+        ("components", Int),
+        ("mean", Input),
+        ("origin", Input),
+        ("shifted", Input),
+        ("offset", Input),
+        ("precision", Input),
+        ("gain", Input),
+        ("whitener", Input),
+        ("largest_mean", Number),
+        ("workspace", Output),
+        ("outcomes", Counters),
+    ],
+};
+
 /// Every kernel that is launched.
-pub const SIGNATURES: [&Signature; 3] = [&FUNCTIONS, &RANDOM, &MIXTURE];
+pub const SIGNATURES: [&Signature; 7] =
+    [&FUNCTIONS, &RANDOM, &MIXTURE, &SPREAD_PARTIALS, &SPREAD_COMBINE, &COVARIANCE, &SAMPLER];
 
 impl Signature {
     /// Refuses a launch whose arguments, by name and kind, are not these in this order.

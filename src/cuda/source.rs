@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::fast::{FastLaw, Parts, fast_constants};
 use super::part::Part;
 use super::tables::{Kind, SHARED_LIMIT};
 use crate::arith::{Real, named_coefficients};
@@ -17,6 +18,7 @@ const CROWDED_REGISTER_DIMENSION: usize = 4;
 /// Rows that the state of a corrected step needs in the sampler's workspace, in registers or not.
 const KEPT_ROWS: usize = 2;
 const CANONICAL: &str = include_str!("kernels/canonical.cuh");
+const FAST: &str = include_str!("kernels/fast.cuh");
 const MIXTURE: &str = include_str!("kernels/mixture.cuh");
 
 /// A file of kernels, with what it is compiled for.
@@ -56,6 +58,18 @@ pub enum Kernel {
     },
     /// A file of a training step.
     Training(Part),
+    /// `fast_evaluate`: the fast mode of a mixture, in f32, by blocks of 128 threads with 16 points a warp.
+    Fast {
+        /// d, from 1 to 64.
+        dimension: usize,
+        /// The parts of a number.
+        parts: Parts,
+    },
+    /// `fast_product`: the fast mode of a wide layer, in f32.
+    FastProduct {
+        /// The parts of a number.
+        parts: Parts,
+    },
 }
 
 impl Kernel {
@@ -69,6 +83,8 @@ impl Kernel {
             Kernel::Covariance { .. } => "covariance",
             Kernel::Sampler { .. } => "sampler",
             Kernel::Training(part) => part.name(),
+            Kernel::Fast { .. } => "fast",
+            Kernel::FastProduct { .. } => "fast_product",
         }
     }
 
@@ -77,6 +93,7 @@ impl Kernel {
         let spilled = |rows: usize| if self.in_registers::<T>() { 0 } else { rows };
         match self {
             Kernel::Functions | Kernel::Random | Kernel::Training(_) => 0,
+            Kernel::Fast { .. } | Kernel::FastProduct { .. } => 0,
             Kernel::Mixture { dimension, .. } => spilled(7 * dimension),
             Kernel::Spread { dimension, .. } => spilled(5 * dimension),
             // The matrix has seven rows and its triangle, the product nine rows.
@@ -92,6 +109,8 @@ impl Kernel {
     pub fn shared_bytes<T: Real>(self) -> usize {
         match self {
             Kernel::Functions | Kernel::Random | Kernel::Training(_) => 0,
+            Kernel::Fast { dimension, parts } => FastLaw::shared_bytes(dimension, parts),
+            Kernel::FastProduct { .. } => 0,
             Kernel::Spread { dimension, .. } => {
                 let whitened = if self.whitened_in_shared::<T>() { dimension } else { 0 };
                 COMPONENT_BLOCK * (2 + whitened).max(3) * size_of::<T>()
@@ -113,6 +132,7 @@ impl Kernel {
     pub fn law(self) -> Option<(usize, Kind)> {
         match self {
             Kernel::Functions | Kernel::Random | Kernel::Training(_) => None,
+            Kernel::Fast { .. } | Kernel::FastProduct { .. } => None,
             Kernel::Mixture { dimension, kind }
             | Kernel::Spread { dimension, kind }
             | Kernel::Covariance { dimension, kind }
@@ -148,17 +168,24 @@ impl Kernel {
             }
             Kernel::Sampler { .. } => vec![MIXTURE, include_str!("kernels/sampler.cu")],
             Kernel::Training(part) => vec![part.text()],
+            Kernel::Fast { .. } => vec![FAST, include_str!("kernels/fast.cu")],
+            Kernel::FastProduct { .. } => vec![FAST, include_str!("kernels/fast_product.cu")],
         }
     }
 }
 
-/// The compilation unit of a kernel in the format T: CUDA C++17, to be compiled with contraction off (`--fmad=false`).
+/// The compilation unit of a kernel in the format T (the fast mode is in f32 whatever T is): CUDA C++17, to be compiled with contraction off (`--fmad=false`).
 ///
 /// The same text is host C++ behind `tests/cuda/device.h`, which defines HOST.
 pub fn source<T: Real>(kernel: Kernel) -> String {
     let (mut text, own) = match kernel {
         Kernel::Training(part) if part.is_wide() => (constants::<f64>(), part.constants::<T>()),
         Kernel::Training(part) => (constants::<T>(), part.constants::<T>()),
+        Kernel::Fast { dimension, parts } => (
+            constants::<f32>(),
+            format!("#define DIMENSION {dimension}\n{}", fast_constants(parts)),
+        ),
+        Kernel::FastProduct { parts } => (constants::<f32>(), fast_constants(parts)),
         _ => (constants::<T>(), String::new()),
     };
     if let Some((dimension, kind)) = kernel.law() {

@@ -48,7 +48,7 @@ pub struct DeviceTrainer<M: Machine, T: DeviceReal> {
     model: Mlp<T>,
     of: Step,
     table: u64,
-    memory: Arc<Vec<M::Bytes>>,
+    memory: Arc<Vec<M::Array<u8>>>,
     matching: M::Prepared,
     constrained: Option<(u64, M::Prepared)>,
     /// The step of the table's first row.
@@ -82,10 +82,10 @@ impl<M: Machine, T: DeviceReal> DeviceTrainer<M, T> {
         let mut of = Step::with_table(plan, model, state, table)?;
         let mut memory = Vec::with_capacity(of.arrays.0.len());
         for storage in &mut of.arrays.0 {
-            let mut bytes = machine.reserve_bytes(storage.bytes.max(1))?;
+            let mut bytes = machine.reserve::<u8>(storage.bytes.max(1))?;
             // What is there need not be kept here.
             if let Some(content) = storage.content.take().filter(|content| !content.is_empty()) {
-                machine.upload_bytes(&content, &mut bytes)?;
+                machine.upload(&content, &mut bytes)?;
             }
             memory.push(bytes);
         }
@@ -203,7 +203,7 @@ impl<M: Machine, T: DeviceReal> DeviceTrainer<M, T> {
         // The rows before `from` too, since a copy is from an array's start: at most 2 MiB.
         let mut bytes = vec![0; row(self.step)];
         if !bytes.is_empty() {
-            self.machine.download_bytes(&self.memory[self.of.history.0], &mut bytes)?;
+            self.machine.download(&self.memory[self.of.history.0], &mut bytes)?;
         }
         let numbers = bytes.as_chunks().0.iter().map(|x| f64::from_le_bytes(*x));
         let numbers: Vec<f64> = numbers.skip(row(from) / size_of::<f64>()).collect();
@@ -225,7 +225,7 @@ impl<M: Machine, T: DeviceReal> DeviceTrainer<M, T> {
 
     fn bytes(&self, array: Array) -> Result<Vec<u8>> {
         let mut bytes = vec![0; self.of.arrays.0[array.0].bytes];
-        self.machine.download_bytes(&self.memory[array.0], &mut bytes)?;
+        self.machine.download(&self.memory[array.0], &mut bytes)?;
         Ok(bytes)
     }
 

@@ -23,7 +23,7 @@ const LN_TAU: f64 = 1.837_877_066_409_345_3;
 /// A mixture seen through a channel, ready to be evaluated at points in the format T.
 ///
 /// p = Σ_k w_k N(a·μ_k, V_k). Spec: T1, T2.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Noised<T: Real> {
     law: Mixture,
     channel: Channel,

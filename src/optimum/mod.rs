@@ -9,6 +9,7 @@
 //!
 //! - [`affine`]: the minimiser among affine denoisers, for random ω (E2, E3), for the adversary of a ball (E4,
 //!   [`minmax`]) and for the source method's adversary, who pursues another aim (E7, [`source`]).
+//! - [`equilibrium`]: where training against an attack settles, which is no min–max optimum; [`given`] is a round of it.
 //! - [`bures`](fn@bures): how far a Gaussian law that a sampler generates is from the clean one.
 //! - [`mod@resolvent`] and [`mod@finite_radius`]: the minimiser over all functions, for a small radius (E5) and a finite one (E6), on a
 //!   grid in one and two dimensions, with a [`certificate`] of their error; [`langevin`] is E5 by Monte Carlo in any dimension.
@@ -23,8 +24,10 @@ pub mod certificate;
 pub mod changed;
 mod conjugate;
 mod distance;
+pub mod equilibrium;
 pub mod field;
 pub mod finite_radius;
+pub mod given;
 pub mod grid;
 pub mod langevin;
 mod lines;
@@ -41,8 +44,10 @@ pub use affine::{AffineObjective, AffineOptimum, Loss, Optimum, Perturbation};
 pub use certificate::{Certificate, certify_finite_radius, certify_resolvent};
 pub use changed::Changed;
 pub use distance::bures;
+pub use equilibrium::{Settled, Settling};
 pub use field::{Field, Fields};
 pub use finite_radius::{BoxPerturbation, finite_radius, finite_radius_of};
+pub use given::minimiser_given;
 pub use grid::{Grid, GridAxis, Sampled};
 pub use langevin::{Interval, Langevin, resolvent_by_paths};
 pub use moments::Moments;

@@ -23,10 +23,10 @@ use crate::error::{Error, Result};
 
 pub use gaussian::{GaussianLaw, law_of_sampler};
 pub use line::{LineLaw, law_on_line};
-pub(crate) use run::moves;
 pub use run::{
     BLOCK, End, Intervene, Options, Record, Run, Snapshot, Start, prior_deviation, sample,
 };
+pub(crate) use run::{check_size, moves, start};
 pub use step::{Step, TO_DATA, Weights};
 
 /// How one step is taken.

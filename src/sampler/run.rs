@@ -176,13 +176,8 @@ fn intervened<T: Real>(state: Array2<T>, before: &Array2<T>) -> Result<Array2<T>
     Ok(state.as_standard_layout().into_owned())
 }
 
-fn start<T: Real>(
-    start: &Start<T>,
-    channel: Channel,
-    n: usize,
-    dimension: usize,
-    seed: u64,
-) -> Result<Array2<T>> {
+/// Refuses a batch that is empty or that memory cannot hold.
+pub(crate) fn check_size(n: usize, dimension: usize) -> Result<()> {
     if n == 0 || dimension == 0 {
         return Err(Error::Empty { what: "sample", expected: "point" });
     }
@@ -194,6 +189,18 @@ fn start<T: Real>(
             expected: "a number of coordinates that memory can hold",
         });
     }
+    Ok(())
+}
+
+/// The states that a run begins with.
+pub(crate) fn start<T: Real>(
+    start: &Start<T>,
+    channel: Channel,
+    n: usize,
+    dimension: usize,
+    seed: u64,
+) -> Result<Array2<T>> {
+    check_size(n, dimension)?;
     if let Start::Given(points) = start {
         check_points("start", dimension, points.view())?;
         if points.nrows() != n {

@@ -1,8 +1,9 @@
 //! Whether what a kernel left is what Rust computes, bit for bit, and what every test of kernels launches with.
 
+use ndarray::ArrayView2;
 use tweedie::arith::Real;
 use tweedie::cuda::{Kernel, Tables};
-use tweedie::law::Noised;
+use tweedie::law::{AtPoint, Noised};
 
 use super::{Argument, Watch};
 
@@ -37,6 +38,33 @@ pub fn difference<T: Real>(found: &[u64], expected: &[T]) -> Option<String> {
     }
     let at = found.iter().zip(expected).position(|(&f, &e)| !same(f, e))?;
     Some(format!("entry {at}: {:#x} for {} ({:#x})", found[at], expected[at], expected[at].bits()))
+}
+
+/// The five buffers of the first order (log density, score, denoiser, noise, responsibilities) against `Noised::evaluate_reference`.
+pub fn first_order_agrees<T: Real>(
+    law: &Noised<T>,
+    points: ArrayView2<'_, T>,
+    buffers: &[Vec<u8>],
+) -> Result<(), String> {
+    let all = law.evaluate_reference(points).map_err(|e| e.to_string())?;
+    type Column<T> = fn(&AtPoint<T>) -> Vec<T>;
+    let columns: [(&str, Column<T>); 5] = [
+        ("log_density", |p| vec![p.log_density]),
+        ("score", |p| p.score.clone()),
+        ("denoiser", |p| p.denoiser.clone()),
+        ("noise", |p| p.noise.clone()),
+        ("responsibilities", |p| p.responsibilities.clone()),
+    ];
+    if buffers.len() != columns.len() {
+        return Err(format!("{} buffers", buffers.len()));
+    }
+    for ((name, column), output) in columns.iter().zip(buffers) {
+        let expected: Vec<T> = all.iter().flat_map(column).collect();
+        if let Some(at) = difference(&super::bits::<T>(output), &expected) {
+            return Err(format!("{} {name} {:?}: {at}", T::NAME, Tables::of(law).kind));
+        }
+    }
+    Ok(())
 }
 
 /// Thread blocks for so much work, at least one.

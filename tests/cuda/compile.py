@@ -5,7 +5,7 @@
 SOURCES is the folder that the example kernel_sources wrote, COMPILER the folder of NVIDIA's wheels (site-packages/nvidia/cu13).
 The report has a line a kernel and architecture: registers and bytes of stack, as ptxas found them. Refused are: a spilled register;
 an addition, subtraction, multiplication or division in the PTX without a stated rounding, which ptxas may contract; anything
-approximate or flushed to zero. First a kernel is compiled with contraction left to the compiler, and must be refused.
+approximate or flushed to zero; a matrix unit's instruction outside the fast mode's files, and any but the one there. First a kernel is compiled with contraction left to the compiler, and must be refused.
 """
 
 import pathlib
@@ -17,6 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 ARCHITECTURES = ("80", "90", "100")
 # An operation on floating-point numbers that names no rounding, or a loose one.
 LOOSE = re.compile(r"\b(?:add|sub|mul|mad|div|sqrt|rcp)\.(?!r[nzmp]\.)[a-z.]*f(?:32|64)\b|\.approx|\.ftz|\.full|\bmad\.r")
+# What the fast mode is about (docs/fast.md), and nothing else is.
+MATRIX = re.compile(r"\b(?:w?g?mma|wmma|tcgen05)\b\S*")
+FAST = "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"
 ENTRY = re.compile(
     r"Compiling entry function '(\w+)'.*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads"
     r".*?Used (\d+) registers",
@@ -37,6 +40,12 @@ def loose(ptx):
     return next((line.strip() for line in ptx.splitlines() if LOOSE.search(line)), None)
 
 
+def off_limits(name, ptx):
+    """The first matrix instruction that a file of this name must not have, or None."""
+    found = (match.group() for match in MATRIX.finditer(ptx))
+    return next((said for said in found if said != FAST or not name.startswith("fast_")), None)
+
+
 def ptx_path(source, architecture, contract):
     return source.with_suffix(f".{architecture}.{contract}.ptx")
 
@@ -49,7 +58,12 @@ def ptx_of(compiler, source, architecture, contract):
 
 def check(job):
     compiler, source, architecture = job
-    found = loose(ptx_of(compiler, source, architecture, "false"))
+    text = ptx_of(compiler, source, architecture, "false")
+    if matrix := off_limits(source.name, text):
+        sys.exit(f"{source.name}, sm_{architecture}: {matrix}: not the canonical arithmetic")
+    if source.name.startswith("fast_") != (FAST in text):
+        sys.exit(f"{source.name}, sm_{architecture}: no {FAST}")
+    found = loose(text)
     if found:
         sys.exit(f"{source.name}, sm_{architecture}: {found}: no stated rounding")
     ptx, out = ptx_path(source, architecture, "false"), source.with_suffix(f".{architecture}.cubin")
@@ -75,6 +89,8 @@ def main():
     # A check that cannot fail is none: with contraction left to the compiler the same kernel must be refused.
     if not loose(ptx_of(compiler, kernels[-1], "90", "true")):
         sys.exit("a planted contraction was not seen")
+    if not off_limits("mixture.cu", FAST) or not off_limits("fast_2.cu", FAST.replace("f32", "f16")):
+        sys.exit("a planted matrix instruction was not seen")
     jobs = [(compiler, kernel, architecture) for kernel in kernels for architecture in ARCHITECTURES]
     with ThreadPoolExecutor(2) as pool:
         lines = [line for found in pool.map(check, jobs) for line in found]

@@ -13,6 +13,7 @@
 #define __global__
 #define __device__
 #define __restrict__ __restrict
+#define __launch_bounds__(threads, blocks)
 #define SHARED(type, name) type *name = reinterpret_cast<type *>(device::shared())
 
 struct dim3 {
@@ -37,6 +38,14 @@ inline unsigned __float_as_uint(float x) { return same_bits<unsigned>(x); }
 inline float __uint_as_float(unsigned x) { return same_bits<float>(x); }
 
 namespace device {
+// What threads of a warp exchange; all of its threads must come. The number of the thread whose lane differs by `mask`.
+float exchange(float x, unsigned mask);
+// d += a * b on fragments of mma.m16n8k16 (bf16, f32), by one of the ways that docs/fast.md allows a matrix unit: see device.cpp.
+void multiply_add(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]);
+inline unsigned nearest_bf16(float x) {
+  const unsigned bits = same_bits<unsigned>(x);
+  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
 using Body = void (*)(void **arguments);
 void *shared();
 // Called before main, once for each kernel in the file.

@@ -1,6 +1,6 @@
 //! Kernels run on the CPU: compiled as host C++ behind `device.h`, one process a launch.
 //!
-//! A request is the kernel's name, the schedule, the number of blocks and of threads in one, the bytes of shared memory, and the
+//! A request is the kernel's name, the schedule (its highest byte the matrix unit, `matrix.h`), the number of blocks and of threads in one, the bytes of shared memory, and the
 //! arguments; the answer is the buffers as the kernel left them. `device.cpp` reads and writes both, little-endian, lengths before contents.
 
 #![allow(dead_code)]
@@ -167,8 +167,13 @@ fn folder() -> PathBuf {
 
 /// The program of a source. One that an earlier run compiled from the same texts is taken as it is.
 fn compile(source: &str, watch: Watch) -> PathBuf {
-    let texts =
-        [source, include_str!("device.h"), include_str!("device.cpp"), include_str!("mod.rs")];
+    let texts = [
+        source,
+        include_str!("device.h"),
+        include_str!("device.cpp"),
+        include_str!("matrix.h"),
+        include_str!("mod.rs"),
+    ];
     let mut hash = DefaultHasher::new();
     (texts, watch).hash(&mut hash);
     let stem = folder().join(format!("{:016x}", hash.finish()));

@@ -10,6 +10,7 @@ mod draws;
 use draws::{normals, uniforms};
 use ndarray::{Array2, Array3};
 use proptest::prelude::*;
+use tweedie::arith::Real;
 use tweedie::channel::Channel;
 use tweedie::law::{Covariance, Mixture};
 
@@ -92,6 +93,22 @@ pub fn cases(largest_dimension: usize, most_components: usize) -> impl Strategy<
 }
 
 impl Case {
+    /// A law whose variances are ordinary and whose points are typical.
+    pub fn ordinary(kind: Kind, dimension: usize, components: usize) -> Self {
+        Case {
+            kind,
+            size: Size::Ordinary,
+            place: Place::Typical,
+            dimension,
+            components,
+            offset: 0.0,
+            equal: false,
+            a: 0.8,
+            s: 0.6,
+            seed: 11,
+        }
+    }
+
     pub fn channel(&self) -> Channel {
         Channel::new(self.a, self.s).expect("a legal channel")
     }
@@ -158,6 +175,11 @@ impl Case {
         mixture(&self.law())
     }
 
+    /// n points in a format, two of three moved outwards by a factor.
+    pub fn stretched<T: Real>(&self, n: usize, factor: f64) -> Array2<T> {
+        stretched(self.points(n), factor)
+    }
+
     /// n points.
     pub fn points(&self, n: usize) -> Array2<f64> {
         let d = self.dimension;
@@ -175,6 +197,17 @@ impl Case {
             }
         })
     }
+}
+
+/// Points in a format, two of three moved outwards by a factor, so that near and far threads share a block.
+pub fn stretched<T: Real>(mut points: Array2<f64>, factor: f64) -> Array2<T> {
+    for (at, mut row) in points.outer_iter_mut().enumerate() {
+        if at % 3 > 0 {
+            row.mapv_inplace(|x| x * factor);
+        }
+    }
+    let most = T::MAX.to_f64();
+    points.mapv(|x| T::from_f64(x.clamp(-most, most)))
 }
 
 pub fn mixture(law: &Law) -> Mixture {

@@ -7,8 +7,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
 use tweedie::Error;
-use tweedie::arith::Real;
-use tweedie::cuda::machine::{Argument, Arguments, Geometry};
+use tweedie::cuda::machine::{Argument, Arguments, Element, Geometry};
 use tweedie::cuda::signature::Signature;
 use tweedie::cuda::{self, DeviceReal, Kernel, Machine, Operand, source};
 
@@ -19,6 +18,7 @@ pub struct Shim {
     state: Arc<Mutex<State>>,
     change: Option<(&'static str, &'static str)>,
     launches: fn(&mut Geometry),
+    arguments: fn(&str, &mut [Passed]),
     list: fn(&mut Vec<cuda::Launch>),
 }
 
@@ -53,7 +53,13 @@ impl<T> Drop for Memory<T> {
 impl Shim {
     pub fn new() -> Self {
         let state = State { free: 1 << 32, claimed: None, launches: 0, reserves: 0 };
-        Shim { state: Arc::new(Mutex::new(state)), change: None, launches: |_| (), list: |_| () }
+        Shim {
+            state: Arc::new(Mutex::new(state)),
+            change: None,
+            launches: |_| (),
+            arguments: |_, _| (),
+            list: |_| (),
+        }
     }
 
     /// With a mistake in every kernel that has this text.
@@ -64,6 +70,11 @@ impl Shim {
     /// With a mistake in every launch.
     pub fn with_launches(self, launches: fn(&mut Geometry)) -> Self {
         Shim { launches, ..self }
+    }
+
+    /// With a mistake in what kernels are given, by their names; an array stays one of its size.
+    pub fn with_arguments(self, arguments: fn(&str, &mut [Passed])) -> Self {
+        Shim { arguments, ..self }
     }
 
     /// With a mistake in every list of launches.
@@ -108,16 +119,24 @@ impl Shim {
     }
 }
 
-fn bytes_of<T: Real>(values: &[T]) -> Vec<u8> {
-    values.iter().flat_map(|x| x.bits().to_le_bytes().into_iter().take(size_of::<T>())).collect()
+fn bytes_of<E: Element>(values: &[E]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.word().to_le_bytes().into_iter().take(size_of::<E>())).collect()
 }
 
-fn number<T: Real>(bytes: &[u8]) -> T {
-    // Exact, signed zeros and subnormal numbers included.
-    match bytes.len() {
-        4 => T::from_f64(f32::from_le_bytes(bytes.try_into().unwrap()).into()),
-        _ => T::from_f64(f64::from_le_bytes(bytes.try_into().unwrap())),
-    }
+fn number<E: Element>(bytes: &[u8]) -> E {
+    E::of_word(bytes.iter().rev().fold(0, |word, &byte| (word << 8) | u64::from(byte)))
+}
+
+/// What an array holds from an element on; nothing for none.
+fn held<E: Element>(at: Option<(&Memory<E>, usize)>) -> Vec<u8> {
+    at.map_or(Vec::new(), |(array, first)| {
+        array.bytes.lock().unwrap()[first * size_of::<E>()..].to_vec()
+    })
+}
+
+fn keep<E: Element>(at: Option<(&Memory<E>, usize)>, left: &[u8]) {
+    let Some((array, first)) = at else { return };
+    array.bytes.lock().unwrap()[first * size_of::<E>()..].copy_from_slice(left);
 }
 
 fn full() -> Error {
@@ -129,8 +148,7 @@ fn full() -> Error {
 }
 
 impl Machine for Shim {
-    type Array<T: DeviceReal> = Memory<T>;
-    type Bytes = Memory<u8>;
+    type Array<E: Element> = Memory<E>;
     type Prepared = Prepared;
 
     fn free_bytes(&self) -> tweedie::Result<u64> {
@@ -138,23 +156,23 @@ impl Machine for Shim {
         Ok(state.claimed.unwrap_or(state.free))
     }
 
-    fn reserve<T: DeviceReal>(&self, count: usize) -> tweedie::Result<Memory<T>> {
+    fn reserve<E: Element>(&self, count: usize) -> tweedie::Result<Memory<E>> {
         assert!(count > 0, "no memory is asked for");
-        self.memory(count * size_of::<T>())
+        self.memory(count * size_of::<E>())
     }
 
-    fn capacity<T: DeviceReal>(array: &Memory<T>) -> usize {
-        array.bytes.lock().unwrap().len() / size_of::<T>()
+    fn capacity<E: Element>(array: &Memory<E>) -> usize {
+        array.bytes.lock().unwrap().len() / size_of::<E>()
     }
 
-    fn upload<T: DeviceReal>(&self, from: &[T], to: &mut Memory<T>) -> tweedie::Result<()> {
+    fn upload<E: Element>(&self, from: &[E], to: &mut Memory<E>) -> tweedie::Result<()> {
         to.bytes.lock().unwrap()[..size_of_val(from)].copy_from_slice(&bytes_of(from));
         Ok(())
     }
 
-    fn download<T: DeviceReal>(&self, from: &Memory<T>, to: &mut [T]) -> tweedie::Result<()> {
+    fn download<E: Element>(&self, from: &Memory<E>, to: &mut [E]) -> tweedie::Result<()> {
         let bytes = from.bytes.lock().unwrap();
-        let numbers = bytes[..size_of_val(to)].chunks_exact(size_of::<T>()).map(number);
+        let numbers = bytes[..size_of_val(to)].chunks_exact(size_of::<E>()).map(number);
         to.iter_mut().zip(numbers).for_each(|(to, x)| *to = x);
         Ok(())
     }
@@ -173,20 +191,18 @@ impl Machine for Shim {
         self.state.lock().unwrap().launches += 1;
         (self.launches)(&mut geometry);
         let text = self.changed(source::<T>(kernel));
-        let from = |at: Option<(&Memory<T>, usize)>| {
-            at.map_or(Vec::new(), |(array, first)| {
-                array.bytes.lock().unwrap()[first * size_of::<T>()..].to_vec()
-            })
-        };
-        let passed: Vec<Passed> = arguments
+        let mut passed: Vec<Passed> = arguments
             .iter()
             .map(|(_, argument)| match argument {
                 Argument::Int(x) => Passed::int(*x),
                 Argument::Count(x) => Passed::count(*x),
                 Argument::Number(x) => Passed::real(*x),
-                Argument::Input(at) | Argument::Output(at) => Passed::Buffer(from(*at)),
+                Argument::Input(at) | Argument::Output(at) => Passed::Buffer(held(*at)),
+                Argument::Words(at) => Passed::Buffer(held(*at)),
+                Argument::Counters(at) => Passed::Buffer(held(*at)),
             })
             .collect();
+        (self.arguments)(signature.name, &mut passed);
         let launch = Launch {
             schedule: 77,
             blocks: geometry.blocks,
@@ -197,36 +213,16 @@ impl Machine for Shim {
         let run = Program::new(&text, Watch::Sanitizers).run(signature.name, launch, &passed);
         let buffers =
             run.map_err(|reason| Error::Device { what: "a launch", reason, remedy: "none here" })?;
-        let arrays = arguments
-            .iter()
-            .filter(|(_, argument)| matches!(argument, Argument::Input(_) | Argument::Output(_)));
-        for ((_, argument), buffer) in arrays.zip(buffers) {
-            let (Argument::Input(Some((array, first))) | Argument::Output(Some((array, first)))) =
-                argument
-            else {
-                continue;
-            };
-            let written = matches!(argument, Argument::Output(_));
-            let mut bytes = array.bytes.lock().unwrap();
-            let kept = &mut bytes[first * size_of::<T>()..];
-            assert!(written || *kept == buffer[..], "{} wrote to what it reads", signature.name);
-            kept.copy_from_slice(&buffer);
+        let mut buffers = buffers.iter();
+        for ((_, argument), passed) in arguments.iter().zip(&passed) {
+            let Passed::Buffer(given) = passed else { continue };
+            let left = buffers.next().expect("a buffer an array");
+            match argument {
+                Argument::Output(at) => keep(*at, left),
+                Argument::Counters(at) => keep(*at, left),
+                _ => assert!(given == left, "{} wrote to what it reads", signature.name),
+            }
         }
-        Ok(())
-    }
-
-    fn reserve_bytes(&self, count: usize) -> tweedie::Result<Memory<u8>> {
-        assert!(count > 0, "no memory is asked for");
-        self.memory(count)
-    }
-
-    fn upload_bytes(&self, from: &[u8], to: &mut Memory<u8>) -> tweedie::Result<()> {
-        to.bytes.lock().unwrap()[..from.len()].copy_from_slice(from);
-        Ok(())
-    }
-
-    fn download_bytes(&self, from: &Memory<u8>, to: &mut [u8]) -> tweedie::Result<()> {
-        to.copy_from_slice(&from.bytes.lock().unwrap()[..to.len()]);
         Ok(())
     }
 

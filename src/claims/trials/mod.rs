@@ -11,6 +11,7 @@ pub(super) mod compare;
 pub(super) mod harmed;
 pub(super) mod models;
 pub(super) mod optimum;
+pub(super) mod reading;
 pub(super) mod recipe;
 pub(super) mod yardstick;
 
@@ -25,6 +26,7 @@ use crate::error::Result;
 use crate::sampler::{Method, Options, sample};
 use crate::train::plan::Plan;
 
+pub(super) use reading::Reading;
 pub(super) use recipe::{Recipe, Way};
 pub(super) use yardstick::Yardstick;
 

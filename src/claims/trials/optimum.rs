@@ -15,7 +15,7 @@ use super::{Size, table};
 use crate::attack::{Norm, Shape};
 use crate::channel::{Channel, Steps};
 use crate::denoiser::{Denoiser, Exact};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::law::Mixture;
 use crate::objective::{Constraint, Radius, Strength, Units};
 use crate::optimum::{
@@ -31,35 +31,42 @@ pub(crate) fn of_recipe(recipe: &Recipe, size: Size) -> Result<AffineOptimum> {
 
 /// The affine optimum of a way of training by a plan; plain training's where the way is plain, whatever the plan says.
 pub(crate) fn of_plan(way: Way, plan: &Plan) -> Result<AffineOptimum> {
-    let moments = Moments::of_law(&plan.trained)?;
-    let d = moments.dimension();
-    let (objective, perturbation) = match plan.constrained.as_ref().filter(|_| way != Way::Plain) {
-        None => {
-            let objective = AffineObjective {
-                constraint: Constraint::Equivariance,
-                units: Units::Noise,
-                strength: Strength::new(0.0, 0.0)?,
-                radius: Radius::new(0.0, 0.0, 0.0)?,
-            };
-            (objective, Perturbation::Random(Shape::Box))
+    if way == Way::Plain || plan.constrained.is_none() {
+        let objective = AffineObjective {
+            constraint: Constraint::Equivariance,
+            units: Units::Noise,
+            strength: Strength::new(0.0, 0.0)?,
+            radius: Radius::new(0.0, 0.0, 0.0)?,
+        };
+        let moments = Moments::of_law(&plan.trained)?;
+        return AffineOptimum::new(moments, objective, Perturbation::Random(Shape::Box));
+    }
+    let perturbation = match way {
+        Way::Residual => Perturbation::Adversary(Norm::Linf),
+        Way::Adversarial => {
+            Perturbation::Covariance(Spread::isotropic(plan.trained.dimension(), 1.0))
         }
-        Some(constrained) => {
-            let consistency = &constrained.consistency;
-            let objective = AffineObjective {
-                constraint: consistency.constraint,
-                units: consistency.units,
-                strength: consistency.strength,
-                radius: constrained.radius,
-            };
-            let perturbation = match way {
-                Way::Residual => Perturbation::Adversary(Norm::Linf),
-                Way::Adversarial => Perturbation::Covariance(Spread::isotropic(d, 1.0)),
-                Way::Plain | Way::Random | Way::Invariance => Perturbation::Random(Shape::Box),
-            };
-            (objective, perturbation)
-        }
+        Way::Plain | Way::Random | Way::Invariance => Perturbation::Random(Shape::Box),
     };
-    AffineOptimum::new(moments, objective, perturbation)
+    against(plan, perturbation)
+}
+
+/// The affine optimum of the plan's constraint for these perturbations.
+///
+/// Errors: `Error::Unknown` where the plan has no constraint; those of `AffineOptimum::new`.
+pub(crate) fn against(plan: &Plan, perturbation: Perturbation) -> Result<AffineOptimum> {
+    let Some(constrained) = &plan.constrained else {
+        let (what, name) = ("optimum of a plan", "plain".to_owned());
+        return Err(Error::Unknown { what, name, expected: "a plan with a constraint".into() });
+    };
+    let consistency = &constrained.consistency;
+    let objective = AffineObjective {
+        constraint: consistency.constraint,
+        units: consistency.units,
+        strength: consistency.strength,
+        radius: constrained.radius,
+    };
+    AffineOptimum::new(Moments::of_law(&plan.trained)?, objective, perturbation)
 }
 
 /// The law that a sampler with so many of the table's levels generates from the recipe's optimum (T8).

@@ -7,6 +7,7 @@ use std::f64::consts::PI;
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 
 use super::super::worst::U;
+use super::Reading;
 use crate::arith::matrix::multiply;
 use crate::arith::scalar::exp;
 use crate::arith::{mean, sum, sum_by_parallel};
@@ -20,7 +21,7 @@ use crate::sampler::{GaussianLaw, LineLaw};
 const STREAM: u64 = (1 << 54) - 64;
 
 /// How good generated points are; every number but `spread` is 0 for the clean law itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Quality {
     /// [`Yardstick::off_subspace`].
     pub off_subspace: f64,
@@ -29,9 +30,9 @@ pub(crate) struct Quality {
     /// [`Yardstick::spread`].
     pub spread: f64,
     /// [`Yardstick::energy`]; NaN where the clean law, or what is measured, is one Gaussian.
-    pub energy: f64,
+    pub energy: Reading,
     /// [`Yardstick::mode_weights`]; NaN for a law that is known as moments alone.
-    pub mode_weights: f64,
+    pub mode_weights: Reading,
 }
 
 /// A law to measure against.
@@ -65,7 +66,7 @@ impl Yardstick {
             frechet: self.frechet_of(&gaussian)?,
             spread: self.spread_of(&gaussian),
             // Of one Gaussian the moments say all, and pairs of points cost more than training does.
-            energy: if self.law.components() > 1 { self.energy(points, seed)? } else { f64::NAN },
+            energy: if self.law.components() > 1 { self.energy(points, seed)? } else { UNKNOWN },
             mode_weights: self.mode_weights(points)?,
         })
     }
@@ -76,8 +77,8 @@ impl Yardstick {
             off_subspace: self.off_subspace_of(law, steps)?,
             frechet: self.frechet_of(law)?,
             spread: self.spread_of(law),
-            energy: f64::NAN,
-            mode_weights: f64::NAN,
+            energy: UNKNOWN,
+            mode_weights: UNKNOWN,
         })
     }
 
@@ -89,11 +90,12 @@ impl Yardstick {
             off_subspace: 0.0,
             frechet: self.frechet_of(&gaussian)?,
             spread: self.spread_of(&gaussian),
-            energy: self.energy_on_line(law)?,
-            // A share is made of whole nodes: it is known to the mass of one, and what is less counts as that.
-            mode_weights: self
-                .shares_apart(column(law.values()).view(), law.masses())?
-                .max(law.masses().iter().fold(0.0, |most, &mass| most.max(mass))),
+            energy: Reading::exact(self.energy_on_line(law)?),
+            // A share is made of whole nodes: it is known to the mass of one.
+            mode_weights: Reading::resolved(
+                self.shares_apart(column(law.values()).view(), law.masses())?,
+                law.masses().iter().fold(0.0, |most, &mass| most.max(mass)),
+            ),
         })
     }
 
@@ -161,26 +163,27 @@ impl Yardstick {
 
     /// The energy distance, √(2E‖X − Y‖ − E‖X − X′‖ − E‖Y − Y′‖) over the law's deviation, X generated and Y as many draws of
     /// the law, X ≠ X′ and Y ≠ Y′: 0 in expectation of the square where the laws are alike. A square below E‖Y − Y′‖/n, which is
-    /// what the mean over all pairs, X = X′ and Y = Y′ among them, adds by chance alone, cannot be told from 0 and counts as that.
+    /// what the mean over all pairs, X = X′ and Y = Y′ among them, adds by chance alone, cannot be told from 0.
     /// It sees modes and shapes that moments do not.
-    pub fn energy(&self, points: ArrayView2<'_, f64>, seed: u64) -> Result<f64> {
+    pub fn energy(&self, points: ArrayView2<'_, f64>, seed: u64) -> Result<Reading> {
         let own = self.law.sample(seed, STREAM, points.nrows())?.points;
         let between = 2.0 * mean_distance(points, own.view(), false);
         let apart = mean_distance(own.view(), own.view(), true);
         let within = mean_distance(points, points, true) + apart;
         let least = apart / points.nrows() as f64;
-        Ok((between - within).max(least).sqrt() / self.law.deviation())
+        let distance = |square: f64| square.max(0.0).sqrt() / self.law.deviation();
+        Ok(Reading::resolved(distance(between - within), distance(least)))
     }
 
     /// The total variation ½·Σ_k |f_k − w_k| between the law's weights and the share f_k of points whose likeliest component is k, seen
     /// through noise of a thousandth of the law's deviation, so that every point has one.
     ///
-    /// n draws of the law itself are ½·Σ √(2w(1 − w)/(πn)) away on average, by the normal limit; what is less counts as that.
-    pub fn mode_weights(&self, points: ArrayView2<'_, f64>) -> Result<f64> {
+    /// n draws of the law itself are ½·Σ √(2w(1 − w)/(πn)) away on average, by the normal limit; what is less cannot be told from 0.
+    pub fn mode_weights(&self, points: ArrayView2<'_, f64>) -> Result<Reading> {
         let n = points.nrows();
         let chance = |&w: &f64| 0.5 * (2.0 * w * (1.0 - w) / (PI * n as f64)).sqrt();
         let by_chance: f64 = self.law.weights().iter().map(chance).sum();
-        Ok(self.shares_apart(points, &vec![1.0 / n as f64; n])?.max(by_chance))
+        Ok(Reading::resolved(self.shares_apart(points, &vec![1.0 / n as f64; n])?, by_chance))
     }
 
     /// ½·Σ_k |f_k − w_k|, f_k the mass of the points whose likeliest component is k.
@@ -203,6 +206,8 @@ impl Yardstick {
     }
 }
 
+/// What is not measured.
+const UNKNOWN: Reading = Reading { value: f64::NAN, least: f64::NAN, most: f64::NAN };
 /// Cells of the midpoint rule on the line.
 const CELLS: usize = 20_000;
 
@@ -301,7 +306,7 @@ mod tests {
             assert!(wrong.frechet > whole.frechet);
         }
         for wrong in [&own * 0.5, &own + &Array1::from(NORMAL.to_vec())] {
-            assert!(energy(&wrong) > energy(&own));
+            assert!(energy(&wrong).least > energy(&own).most);
         }
         assert!(shifted.off_subspace > whole.off_subspace);
     }
@@ -324,7 +329,7 @@ mod tests {
         let yardstick = Yardstick::new(law).expect("a yardstick");
         // 700 points near −1 and 300 near 1.
         let points = Array2::from_shape_fn((1000, 1), |(n, _)| if n < 700 { -1.1 } else { 0.9 });
-        let found = yardstick.mode_weights(points.view()).expect("a distance");
+        let found = yardstick.mode_weights(points.view()).expect("a distance").least;
         let expected = 0.5 * ((0.7 - weights[0]).abs() + (0.3 - weights[1]).abs());
         // Two quotients, differences and products of numbers up to 1.
         assert!((found - expected).abs() <= 10.0 * U, "{found} {expected}");
@@ -333,7 +338,8 @@ mod tests {
         let points = Array2::from_shape_fn((1000, 1), |(n, _)| if n < first { -1.1 } else { 0.9 });
         let found = yardstick.mode_weights(points.view()).expect("a distance");
         let chance = (2.0 * weights[0] * weights[1] / (PI * 1000.0)).sqrt();
-        assert!((found - chance).abs() <= 10.0 * U, "{found} {chance}");
+        assert!((found.value - chance).abs() <= 10.0 * U, "{found:?} {chance}");
+        assert_eq!((found.least, found.most), (0.0, found.value));
     }
 
     #[test]
@@ -351,7 +357,7 @@ mod tests {
         // The means are 3 apart and the covariances the same, so both roots are, and their transport adds only the square of its
         // own error (`optimum::distance`): what is left are the roundings of three squares, a root, a quotient and a product.
         assert!((found.frechet * deviation - 3.0).abs() <= 12.0 * U * 3.0, "{found:?}");
-        assert!(found.energy.is_nan());
+        assert!(found.energy.value.is_nan());
         law.mean.fill(0.0);
         let still = yardstick.quality_of(&law, 10).expect("a quality");
         assert_eq!((still.off_subspace, still.spread), (0.0, 1.0));

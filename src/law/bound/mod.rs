@@ -159,7 +159,8 @@ struct Term {
 
 /// Σ_k r_k t_k in f64, and how far rounding can move it when each t_k has a radius.
 ///
-/// Σ_k (r'_k − r_k)(t_k − c) for any c bounds the change of the weights, since both sum to one.
+/// Σ_k (r'_k − r_k)(t_k − c) for any c bounds the change of the weights, since both sum to one. The last term is for numbers
+/// below the normal range: those of the sum, at most twice it (`proofs/Reported.v`), and those of this evaluation.
 fn mean_bound(
     terms: impl Iterator<Item = Term> + Clone,
     weights: &Weights,
@@ -171,7 +172,7 @@ fn mean_bound(
         let size = centre.abs() + radius;
         bound += weights.width[k] * (centre - mean).abs()
             + weights.highest[k] * (radius + size * weights.rounding[k])
-            + inputs.tiny * (1.0 + size + reach);
+            + 8.0 * weights.blocks * inputs.tiny * (1.0 + size + reach);
     }
     (mean, bound)
 }

@@ -21,6 +21,8 @@ pub(super) struct Weights {
     pub rounding: Vec<f64>,
     /// ln p(x), in f64, and its radius.
     pub log_density: (f64, f64),
+    /// ⌈K/64⌉: how often a sum is scaled and rounded, and may underflow.
+    pub blocks: f64,
 }
 
 fn exponential(x: f64) -> f64 {
@@ -31,6 +33,7 @@ impl Weights {
     /// `reference` is what was subtracted from every logit.
     pub fn new(components: &[Component], inputs: &Inputs<'_>, reference: f64) -> Self {
         let count = components.len() as f64;
+        let blocks = components.len().div_ceil(COMPONENT_BLOCK) as f64;
         let largest =
             components.iter().fold(f64::NEG_INFINITY, |m, component| m.max(component.logit.0));
         let below = |component: &Component| component.logit.0 - largest;
@@ -40,10 +43,14 @@ impl Weights {
         let (others_low, others_high) = (sums_of_others(&low), sums_of_others(&high));
         // A radius that eˣ cannot hold (or that is not a number) makes every weight unknown.
         let unknown = components.iter().any(|c| c.logit.1.is_nan() || c.logit.1 > LARGEST_RADIUS);
-        let own = 2.0 * (count + 10.0) * W;
+        // The argument of an exponential is rounded in proportion to its size, a sum in proportion to its length.
+        let own: Vec<f64> = components
+            .iter()
+            .map(|c| 3.0 * (count + 10.0 + (-below(c)).min(LARGEST_RADIUS * 4.0)) * W)
+            .collect();
         let highest: Vec<f64> = (0..components.len())
             .map(|k| {
-                let highest = high[k] / (high[k] + others_low[k]) * (1.0 + own);
+                let highest = high[k] / (high[k] + others_low[k]) * (1.0 + own[k]);
                 if unknown { 1.0 } else { highest.min(1.0) }
             })
             .collect();
@@ -53,12 +60,12 @@ impl Weights {
                 if unknown {
                     return 1.0;
                 }
-                (highest[k] - lowest).max(0.0) + own * highest[k] + count * inputs.tiny
+                (highest[k] - lowest).max(0.0) + own[k] * highest[k] + 4.0 * count * inputs.tiny
             })
             .collect();
         let total: f64 = components.iter().map(|c| exponential(below(c))).sum();
         let centre: Vec<f64> = components.iter().map(|c| exponential(below(c)) / total).collect();
-        let term = term_roundings(components, inputs, largest);
+        let term = term_roundings(components, inputs, largest, blocks);
         let of_total: f64 = term.iter().zip(&highest).map(|(t, r)| t * r).sum::<f64>() * 1.01;
         let log_total = ln::ln::<f64, Hardware>(total);
         let log_density = (largest + log_total) + reference;
@@ -73,7 +80,7 @@ impl Weights {
         };
         let radius = moved
             + of_total
-            + own
+            + 2.0 * (count + 10.0) * W
             + inputs.unit
                 * (2.0 * largest.abs()
                     + 4.0 * log_total
@@ -85,6 +92,7 @@ impl Weights {
             width,
             rounding: term.iter().map(|t| t + of_total + 2.0 * inputs.unit).collect(),
             log_density: (log_density, 1.01 * radius),
+            blocks,
         }
     }
 
@@ -99,8 +107,12 @@ impl Weights {
 /// The arguments of the exponentials that scale a term add up to l_k − M and each is rounded once; each
 /// exponential is within 1 ULP (2U); there are at most 64 additions in its block, and two products, an
 /// exponential and an addition for each later block. A far point adds all its terms in one chain.
-fn term_roundings(components: &[Component], inputs: &Inputs<'_>, largest: f64) -> Vec<f64> {
-    let blocks = components.len().div_ceil(COMPONENT_BLOCK) as f64;
+fn term_roundings(
+    components: &[Component],
+    inputs: &Inputs<'_>,
+    largest: f64,
+    blocks: f64,
+) -> Vec<f64> {
     let chain = if inputs.far { components.len() } else { COMPONENT_BLOCK };
     let additions = components.len().min(chain) as f64;
     components
