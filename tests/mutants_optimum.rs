@@ -1,6 +1,8 @@
 //! Planted mistakes in E5 and E6: the optimum over all functions, in the limit of small radii and at a finite one.
 //!
 //! As `tests/mutants.rs`: a mutant replaces one quantity of the subject, and the claim must fail.
+//!
+//! Spec: E5, E6.
 
 mod planted;
 

@@ -79,7 +79,7 @@ pub fn run<T: Real, M: Stored<T>>(
 /// [`run`], its steps carried out by what `start` makes of the model and the state where the run begins or goes on. Files and bits are the
 /// same whoever carries them out, and a run that one began another can go on with.
 ///
-/// Errors: as [`run`]; those of the trainer.
+/// Errors: as [`run`]; those of the trainer; `Error::Stopped` where it carries out no step.
 pub fn run_by<T: Real, M: Stored<T>, R: Trainer<T, M>>(
     plan: &Plan,
     mut model: M,
