@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::law::{Evaluation, Quantity, shaped};
 
 /// Results that stay on the device; what was not asked for is `None`. Pass them to
-/// [`DeviceLaw::evaluate_resident`] to have their memory used again.
+/// [`super::DeviceLaw::evaluate_resident`] to have their memory used again.
 pub struct DeviceEvaluation<M: Machine, T: DeviceReal> {
     /// N×1.
     pub log_density: Option<DeviceArray<M, T>>,

@@ -183,9 +183,36 @@ pub const SAMPLER: Signature = Signature {
     ],
 };
 
-/// Every kernel that is launched.
-pub const SIGNATURES: [&Signature; 7] =
-    [&FUNCTIONS, &RANDOM, &MIXTURE, &SPREAD_PARTIALS, &SPREAD_COMBINE, &COVARIANCE, &SAMPLER];
+/// `kernels/fast.cu`: the fast mode.
+pub const FAST: Signature = Signature {
+    name: "fast_evaluate",
+    parameters: &[
+        ("n", Count),
+        ("points", Input),
+        ("components", Int),
+        ("first", Input),
+        ("second", Input),
+        ("logits", Input),
+        ("centre", Input),
+        ("numbers", Input),
+        ("log_density", Output),
+        ("score", Output),
+        ("denoiser", Output),
+        ("bounds", Output),
+    ],
+};
+
+/// Every kernel that is launched by itself; a training step's list has its own check.
+pub const SIGNATURES: [&Signature; 8] = [
+    &FUNCTIONS,
+    &RANDOM,
+    &MIXTURE,
+    &SPREAD_PARTIALS,
+    &SPREAD_COMBINE,
+    &COVARIANCE,
+    &SAMPLER,
+    &FAST,
+];
 
 impl Signature {
     /// Refuses a launch whose arguments, by name and kind, are not these in this order.

@@ -9,30 +9,10 @@ use super::reference::FastEvaluation;
 use crate::cuda::array::geometry;
 use crate::cuda::machine::{Argument, Arguments, Machine, launch};
 use crate::cuda::plan::points_at_a_time;
-use crate::cuda::signature::Parameter::{Count, Input, Int, Output};
-use crate::cuda::signature::Signature;
+use crate::cuda::signature::FAST;
 use crate::cuda::source::Kernel;
 use crate::error::{Error, Result};
 use crate::law::check_points;
-
-/// `kernels/fast.cu`.
-const FAST: Signature = Signature {
-    name: "fast_evaluate",
-    parameters: &[
-        ("n", Count),
-        ("points", Input),
-        ("components", Int),
-        ("first", Input),
-        ("second", Input),
-        ("logits", Input),
-        ("centre", Input),
-        ("numbers", Input),
-        ("log_density", Output),
-        ("score", Output),
-        ("denoiser", Output),
-        ("bounds", Output),
-    ],
-};
 
 /// A law in the fast mode whose tables stay on a device with matrix units: compute capability 8.0 and later.
 ///
