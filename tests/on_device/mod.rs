@@ -6,7 +6,7 @@
 #![allow(dead_code)]
 
 pub mod runs;
-mod training;
+pub mod training;
 
 use ndarray::{Array1, Array2, ArrayView2};
 use proptest::prelude::*;
