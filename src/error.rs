@@ -53,5 +53,16 @@ pub enum Error {
     File { path: String, reason: String },
 }
 
+impl Error {
+    /// An error about a row of a block, with the row's place in the batch.
+    pub(crate) fn moved_down(self, rows: usize) -> Error {
+        let Error::NotFinite { what, mut index, value } = self else { return self };
+        if let Some(row) = index.first_mut() {
+            *row += rows;
+        }
+        Error::NotFinite { what, index, value }
+    }
+}
+
 /// The crate's result type.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -13,7 +13,6 @@ use fast::{Case, cases, ordinary};
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 use shim::Shim;
-use tweedie::channel::Channel;
 use tweedie::cuda::{DeviceFastLaw, FastEvaluation, FastLaw, Kernel, Parts, source};
 use tweedie::law::{Covariance, Mixture, Quantity};
 

@@ -94,9 +94,10 @@ impl Covariance {
             return Err(Error::Entry { what: "covariance", index, value, expected });
         }
         let all: Vec<ArrayView2<'_, f64>> = matrices.outer_iter().collect();
-        let factored: Result<Vec<FullCovariance>> =
+        let factored: Vec<Result<FullCovariance>> =
             all.into_par_iter().enumerate().map(|(k, given)| factor(k, given)).collect();
-        Ok(Covariance::Full(factored?))
+        // The first component's error, whichever was found first.
+        Ok(Covariance::Full(factored.into_iter().collect::<Result<_>>()?))
     }
 
     /// Refuses covariances that are not K of dimension d.

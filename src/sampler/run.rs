@@ -271,7 +271,7 @@ fn advance<T: Real, D: Denoiser<T> + ?Sized>(
                 Step::Corrected { predictor, state, noise, noise_after } => {
                     let before = denoiser.noise(from, block.view())?;
                     let guess = combine(predictor, block.view(), None, Some(before.view()), None)?;
-                    check_finite("state", guess.view()).map_err(|e| moved_down(e, b * BLOCK))?;
+                    check_finite("state", guess.view()).map_err(|e| e.moved_down(b * BLOCK))?;
                     let after = denoiser.noise(to.unwrap_or(from), guess.view())?;
                     // x' = state·x + (noise·ε̂ + noise_after·ε̂'): ε̂' takes the place of z.
                     let weights = Weights {
@@ -289,15 +289,6 @@ fn advance<T: Real, D: Denoiser<T> + ?Sized>(
         .collect();
     results.into_iter().collect::<Result<()>>()?;
     check_finite("state", points.view())
-}
-
-/// An error about a row of a block, with the row's place in the batch.
-fn moved_down(error: Error, rows: usize) -> Error {
-    let Error::NotFinite { what, mut index, value } = error else { return error };
-    if let Some(row) = index.first_mut() {
-        *row += rows;
-    }
-    Error::NotFinite { what, index, value }
 }
 
 fn single<T: Real, D: Denoiser<T> + ?Sized>(

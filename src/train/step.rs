@@ -67,7 +67,7 @@ impl<T: Real> Workspace<T> {
 ///
 /// Blocks of 64 rows each give a gradient by one chain over their rows; blocks are added in index order, from
 /// zero. A row's loss is in T, the sums of losses in f64, rows in order, then blocks in order.
-/// Errors: those of the parts, `Error::NotFinite` where a prediction or a loss is not finite.
+/// Errors: those of the parts, `Error::NotFinite` where a prediction or a loss is not finite; of the first block that has one.
 pub fn gradient<T: Real, M: Trainable<T>>(
     plan: &Plan,
     model: &M,
@@ -81,7 +81,7 @@ pub fn gradient<T: Real, M: Trainable<T>>(
     total.fill(T::ZERO);
     let mut losses = Losses::default();
     for group in (0..blocks).step_by(GROUP) {
-        let of_group: Vec<Losses> = (group..blocks.min(group + GROUP))
+        let of_group: Vec<Result<Losses>> = (group..blocks.min(group + GROUP))
             .into_par_iter()
             .zip(of_blocks.par_iter_mut())
             .map(|(block, gradient)| {
@@ -89,8 +89,11 @@ pub fn gradient<T: Real, M: Trainable<T>>(
                 let rows = BLOCK.min(batch - first);
                 gradient.fill(T::ZERO);
                 of_block(plan, model, table, (step, first as u64, rows), gradient)
+                    .map_err(|error| error.moved_down(first))
             })
-            .collect::<Result<_>>()?;
+            .collect();
+        // The first block's error, whichever was found first.
+        let of_group = of_group.into_iter().collect::<Result<Vec<Losses>>>()?;
         for of_block in &of_group {
             losses.add(*of_block);
         }
