@@ -180,22 +180,22 @@ Proof.
   assert (Sum1 : 9 / 10 <= Sums.dsum size b hi).
   { generalize (Reported.hi_sum size N b Hs lr mr Mt centre radius hi C3 C7). lra. }
   assert (W64 : 0 <= unit_roundoff binary64 <= / 1000000) by (unfold unit_roundoff; simpl; lra).
-  intros k Hk Hy Hz. destruct (score_finite f deep eta_small C E e tau e_pos tau_pos exp_off exp_is weights_small nu_small size N b d Hs xf originf af referencef
-      meanf shiftedf offsetf precisionf gainf Hf zeta PP GG QQ OO H1 H2 H3 H4 Hd Hn H9 H10 Hphi k) as [F V].
+  intros k Hk Hy Hz.
+  destruct (score_finite f deep eta_small C E e tau e_pos tau_pos exp_off exp_is weights_small nu_small size N b d Hs xf originf af referencef
+    meanf shiftedf offsetf precisionf gainf Hf zeta PP GG QQ OO H1 H2 H3 H4 Hd Hn H9 H10 Hphi k) as [F V].
   split. exact F. unfold point_score. rewrite V.
-    assert (S := Reported.reported_score rnd form u eta e tau (unit_range f) (half_tiny_pos f) e_pos tau_pos (rounding f) (rounding_sum f) (format_opp f) (format_rnd f)
-      E exp_off u_small costs size N b Hs lr Lr mr Lf Mt U count peak centre radius hi wd C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 C11 tail_small
-      (real2 f precisionf) (fun i j => zr i j k) (fun i j => P i j * zx i j k) t r reach c Hy Hz).
+  assert (S := Reported.reported_score rnd form u eta e tau (unit_range f) (half_tiny_pos f) e_pos tau_pos (rounding f) (rounding_sum f) (format_opp f) (format_rnd f)
+    E exp_off u_small costs size N b Hs lr Lr mr Lf Mt U count peak centre radius hi wd C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 C11 tail_small
+    (real2 f precisionf) (fun i j => zr i j k) (fun i j => P i j * zx i j k) t r reach c Hy Hz).
   split. exact S.
   exact (Covered.mean_covered rnd64 form64 (unit_roundoff binary64) (half_tiny binary64) W64 (half_tiny_pos binary64) rnd64_pos rnd64_product
-      (rounding_sum binary64) (format_opp binary64) (format_rnd binary64) size b (format_0 binary64) U count peak factor c centre radius hi wd t r reach
-      D1 D2 D3 D4 D5 D6 (fun i j h h' => C6 i j (conj h h')) Sum1 D7 eta lost D8 (proj1 (Hs 0%nat)) D9).
+    (rounding_sum binary64) (format_opp binary64) (format_rnd binary64) size b (format_0 binary64) U count peak factor c centre radius hi wd t r reach
+    D1 D2 D3 D4 D5 D6 (fun i j h h' => C6 i j (conj h h')) Sum1 D7 eta lost D8 (proj1 (Hs 0%nat)) D9).
 Qed.
 
 Lemma reported_holds : reported_statement.
 Proof.
-  intros Dom Cen Cod. assert (Dom' := Dom). assert (Cen' := Cen). assert (Cod' := Cod). revert Dom' Cen' Cod'.
-  intros [Hs [Hf [[zeta [PP [GG [QQ [OO [H1 [H2 [H3 [H4 [H5 [H6 [H7 [H8 [H9 H10]]]]]]]]]]]]]] [Hd [Hn Hphi]]]]]
+  intros Dom Cen Cod. generalize Dom Cen Cod. intros [Hs [Hf [[zeta [PP [GG [QQ [OO [H1 [H2 [H3 [H4 [H5 [H6 [H7 [H8 [H9 H10]]]]]]]]]]]]]] [Hd [Hn Hphi]]]]]
     [C1 [C2 [C3 [C4 [C5 [C6 [C7 [C8 [C9 [C10 C11]]]]]]]]]] [D1 [D2 [D3 [D4 [D5 [D6 [D7 [D8 D9]]]]]]]].
   assert (Lf : forall i j, form (lr i j)) by (intros; apply (format_rnd f)).
   assert (Mt : forall i, (exists j, (j < size i)%nat /\ mr i = lr i j) /\ forall j, (j < size i)%nat -> lr i j <= mr i) by (intros i; apply top_is; apply Hs).
