@@ -9,7 +9,7 @@
    in_noise     those of s.
      reported_binary64, reported_binary32, reported_density_binary64, _binary32, reported_noise_binary64, _binary32 *)
 Require Import ZArith Reals Lra Lia.
-From Flocq Require Import Core BinarySingleNaN.
+From Flocq Require Import Core BinarySingleNaN Relative.
 From Tweedie Require Import Sums Near Softmax Logits Weights Mixture Arithmetic Coefficients Kernels Refinement Formats Functions Point PointBits PointFormats NoisePrediction.
 From Tweedie Require Reported Covered ReportedDensity ReportedNoise.
 From Tweedie Require ExpDoubleBits ExpSingleBits.
@@ -20,6 +20,8 @@ Definition form64 := generic_format radix2 (FLT_exp (-1074) 53).
 Definition rnd64 := round radix2 (FLT_exp (-1074) 53) ZnearestE.
 Lemma rnd64_pos z : 0 <= z -> 0 <= rnd64 z.
 Proof. intros H. apply round_ge_generic; auto with typeclass_instances. apply generic_format_0. Qed.
+Lemma rnd64_above x y : 0 <= x -> form64 y -> y <= rnd64 (x + y).
+Proof. intros H F. apply round_ge_generic; auto with typeclass_instances. lra. Qed.
 Lemma rnd64_product z : 0 <= z -> (1 - unit_roundoff binary64) * z - half_tiny binary64 <= rnd64 z.
 Proof.
   intros H. destruct (rounding binary64 z) as [w [Hw E]]. assert (P := rnd64_pos z H). assert (U := unit_range binary64). fold rnd64 in E.
@@ -126,7 +128,7 @@ Variable sf : float.
 Variable s : R.
 Definition in_noise (k : nat) : Prop :=
   is_finite sf = true /\ (0 < s /\ Rabs (s - B2R sf) <= s / 10000 /\ 1000000 * half_tiny binary64 <= U * s) /\ (unit_roundoff binary64 <= U)
-  /\ (form64 s /\ form64 (B2R sf) /\ form64 (2 * eta)) /\ (4 * half_tiny binary64 <= eta \/ 1000000 * half_tiny binary64 <= s * mean_reported)
+  /\ (form64 s /\ form64 (B2R sf) /\ form64 (2 * eta)) /\ (4 * half_tiny binary64 <= eta \/ B2R sf = s)
   /\ Rabs (B2R sf) * (Rabs (score_exact size b d x a mu P O k) + mean_reported) <= big /\ Rabs (score_exact size b d x a mu P O k + c) <= 2 * mean_reported.
 Definition noise_bound_computed : R := ReportedNoise.noise_computed rnd64 eta U s (B2R sf) c mean_bound_computed.
 Definition noise_prediction_statement : Prop :=
@@ -253,24 +255,44 @@ Proof.
       (rounding_sum binary64) (format_opp binary64) (format_rnd binary64) size b (format_0 binary64) U count peak factor c centre radius hi wd t r reach
       D1 D2 D3 D4 D5 D6 (fun i j h h' => C6 i j (conj h h')) Sum1 D7 eta lost D8 (proj1 (Hs 0%nat)) i j v (proj1 Hij) (proj2 Hij) V0 Hv).
 Qed.
+(* A rounded product loses half the smallest number, or a part of itself that is more. *)
+Lemma product_loses z : Rabs (rnd z - z) <= eta \/ (eta <= u * Rabs z /\ Rabs (rnd z - z) <= u * Rabs z).
+Proof.
+  assert (Eu : u = / 2 * bpow radix2 (- prec + 1)) by (symmetry; apply half_step).
+  destruct (Rle_lt_dec (bpow radix2 (3 - emax - prec + prec - 1)) (Rabs z)) as [L|L].
+  - right. split.
+    + apply Rle_trans with (u * bpow radix2 (3 - emax - prec + prec - 1)). 2: apply Rmult_le_compat_l; [apply (unit_range f)|exact L].
+      rewrite Eu, Rmult_assoc, <- bpow_plus. unfold half_tiny. apply Rmult_le_compat_l. lra. apply bpow_le. lia.
+    + rewrite Eu. now apply (relative_error_N_FLT radix2 (3 - emax - prec) prec Hp).
+  - left. unfold half_tiny. rewrite <- (ulp_FLT_small radix2 (3 - emax - prec) prec z). apply error_le_half_ulp; auto with typeclass_instances.
+    apply Rlt_le_trans with (1 := L). apply bpow_le. lia.
+Qed.
 Lemma noise_holds_reported : noise_prediction_statement.
 Proof.
-  intros Dom Cen Cod k Hk Hy Hz [Fs [S1 [S2 [S3 [S4 [Room Near]]]]]]. destruct (score_holds Dom Cen Cod k Hk Hy Hz) as [F [S M]].
-  destruct (noise_of_score f sf _ s _ _ Fs F S Room) as [Fn B]. split. exact Fn. apply Rle_trans with (1 := B).
+  intros Dom Cen Cod k Hk Hy Hz [Fs [S1 [S2 [S3 [S4 [Room Near]]]]]] noise. destruct (score_holds Dom Cen Cod k Hk Hy Hz) as [F [S M]].
   assert (B0 : 0 <= mean_reported) by (apply Rle_trans with (2 := S); apply Rabs_pos).
   destruct Cen as [C1 _]. destruct Cod as [_ [D2 [_ [_ [_ [_ [_ [D8 D9]]]]]]]]. assert (U0 := unit_range f).
   assert (W64 : 0 <= unit_roundoff binary64 <= / 1000000) by (unfold unit_roundoff; simpl; lra).
   assert (Bp : 0 <= 2 * U * Rabs c) by (apply Rmult_le_pos; [lra|apply Rabs_pos]).
-  apply (ReportedNoise.noise_covered rnd64 form64 (unit_roundoff binary64) (half_tiny binary64) W64 (half_tiny_pos binary64) rnd64_pos rnd64_product
-    (rounding_sum binary64) (format_opp binary64) (format_rnd binary64)).
-  - lra.
-  - apply half_tiny_pos.
-  - lra.
-  - exact S1.
-  - destruct S3 as [Q1 [Q2 Q3]]. repeat split; try tauto. lra. apply (format_rnd binary64).
-  - split. exact B0. exact M.
-  - destruct S4 as [Q|Q]. now left. right. split. apply D8. exact Q.
-  - exact Near.
+  assert (Fm : form64 s /\ form64 (B2R sf) /\ form64 (2 * U) /\ form64 (Rabs c) /\ (0 <= mean_bound_computed /\ form64 mean_bound_computed) /\ form64 (2 * eta)).
+  { destruct S3 as [Q1 [Q2 Q3]]. repeat split; try tauto. lra. apply (format_rnd binary64). }
+  destruct S4 as [S4|S4].
+  - destruct (noise_of_score f sf _ s _ _ Fs F S Room) as [Fn B]. split. exact Fn. apply Rle_trans with (1 := B).
+    apply (ReportedNoise.noise_covered rnd64 form64 (unit_roundoff binary64) (half_tiny binary64) W64 (half_tiny_pos binary64) rnd64_pos rnd64_product
+      (rounding_sum binary64) (format_opp binary64) (format_rnd binary64)); auto. lra. apply half_tiny_pos. lra.
+  - set (score := point_score f C size b d xf af meanf offsetf precisionf k) in *.
+    assert (T : Rabs (B2R score) <= Rabs (score_exact size b d x a mu P O k) + mean_reported).
+    { replace (B2R score) with (score_exact size b d x a mu P O k + (B2R score - score_exact size b d x a mu P O k)) by ring.
+      apply Rle_trans with (1 := Rabs_triang _ _). lra. }
+    destruct (rep_mul f (neg A sf) score (- B2R sf) (B2R score)) as [Fn V].
+    + apply rep_neg. now split.
+    + now split.
+    + rewrite Rabs_mult, Rabs_Ropp. apply Rle_trans with (2 := Room). apply Rmult_le_compat_l. apply Rabs_pos. exact T.
+    + split. exact Fn. change (B2R noise) with (B2R (mul A (neg A sf) score)). rewrite V.
+      apply (ReportedNoise.noise_covered_same rnd64 form64 (unit_roundoff binary64) (half_tiny binary64) W64 (half_tiny_pos binary64) rnd64_pos rnd64_product
+        (rounding_sum binary64) (format_opp binary64) (format_rnd binary64) u eta U s (B2R sf) c mean_reported mean_bound_computed ltac:(lra) (half_tiny_pos f)
+        ltac:(lra) S1 Fm (conj B0 M) rnd64_above _ (B2R score)); auto. apply D8.
+      rewrite S4. generalize (product_loses (- s * B2R score)). rewrite <- (Rabs_Ropp (s * B2R score)), Ropp_mult_distr_l. auto.
 Qed.
 Hypothesis ln_close : forall x, form x -> 0 < x <= big -> form (Ln x) /\ Rabs (Ln x - Rpower.ln x) <= lambda * Rabs (Rpower.ln x) + ln_rest.
 Hypothesis ln_is : forall c, is_finite c = true -> 0 < B2R c -> rep f (Kernels.ln A C c) (Ln (B2R c)).

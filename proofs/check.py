@@ -547,6 +547,7 @@ def selftest():
         ("ReportedDensity.v", "2 * r * (1 + / 4 * r * r)", "2 * r * (1 + / 8 * r * r)"),
         ("ReportedDensity.v", "under eta density_tree <= 4 * eta", "under eta density_tree <= eta"),
         ("ReportedNoise.v", "Rabs (s - sf) <= s / 10000", "Rabs (s - sf) <= s / 100"),
+        ("ReportedNoise.v", "- s * computed) <= eta \\/ (eta", "- s * computed) <= 2 * eta \\/ (eta"),
         ("Covered.v", "under tree <= 4 * n + 2 * eta", "under tree <= 3 * n + 2 * eta"),
         ("Evaluated.v", "under a * real b + real a * under b + eta", "under a * real b + real a * under b"),
         ("Moderate.v", "N e b <= / 8", "N e b <= / 2"),
