@@ -208,7 +208,7 @@ NOISED = [
     ("the offset", "let offset = constants.iter().map(|c| T::from_f64(c - largest)).collect();"),
     ("the block", "pub const COMPONENT_BLOCK: usize = 64;"),
 ]
-# The bound that is reported: what, the line of src/law/bound, and the line of Reported.v, Weights.v or Covered.v that it is.
+# The bound that is reported: what, the line of src/law/bound, and that of Reported.v, Weights.v, Covered.v, ReportedDensity.v or ReportedNoise.v that it is.
 BOUND = [
     ("the depth", "let below = (largest - c.logit.0).min(LARGEST_RADIUS * 4.0) + 2.0 * c.logit.1.min(1.0);",
      "Definition below (i j : nat) : R := Rmin (peak - centre i j) 1200 + 2 * Rmin (radius i j) 1."),
@@ -236,11 +236,34 @@ BOUND = [
      "Definition denoised_tail : formula := Times (Number U) (Plus (Times (Number 3) (Number (Rabs c))) (Distance origin (- c)))."),
     ("the denoiser's sum", "known(origin + mean, 1.01 * (bound + rounding), inputs)", "rnd (factor * float (Plus (all mean_term b) denoised_tail))"),
     ("a share", "1.01 * (self.width[k] + self.highest[k] * self.rounding[k])", "wd i j + 2 * (2 * eta) + hi i j * rounding i j"),
+    ("e^r - e^-r", "if r < 0.5 { 2.0 * r * (1.0 + 0.25 * r * r) } else { exponential(r) - exponential(-r) }",
+     "Definition twice_sinh (r : R) : R := 2 * r * (1 + / 4 * r * r)."),
+    ("what moves the logarithm", "components.iter().map(|c| exponential(below(c)) * twice_sinh(radius(c))).sum::<f64>() / low.iter().sum::<f64>();",
+     "dsum (fun i j => exp (centre i j - peak) * twice_sinh (radius i j)) / dsum (fun i j => exp (centre i j - peak - radius i j))"),
+    ("the lowest terms", "let low: Vec<f64> = components.iter().map(|c| exponential(below(c) - radius(c))).collect();", "exp (centre i j - peak - radius i j)"),
+    ("the logarithm of the sum", "let log_total = ln::ln::<f64, Hardware>(total);", "ln (dsum (fun i j => exp (centre i j - peak)))"),
+    ("its terms", "let total: f64 = components.iter().map(|c| exponential(below(c))).sum();", "exp (centre i j - peak)"),
+    ("the log density", "let log_density = (largest + log_total) + reference;", "Definition centre_computed : R := rnd (rnd (peak + lt) + reference)."),
+    ("its radius", """let radius = moved + of_total + 2.0 * (count + 10.0) * W
+     + inputs.unit * (2.0 * largest.abs() + 4.0 * log_total + 3.0 * reference.abs() + log_density.abs());""",
+     """Plus (Evaluated.Plus (Evaluated.Plus (Evaluated.Number moved_computed) (Evaluated.Number total_computed)) (Evaluated.Number rest))
+     (Evaluated.Times (Evaluated.Number U) sizes_tree)."""),
+    ("its sizes", "(2.0 * largest.abs() + 4.0 * log_total + 3.0 * reference.abs() + log_density.abs())",
+     """Definition sizes_tree : Evaluated.formula := Evaluated.Plus (Evaluated.Plus (Evaluated.Plus
+     (Evaluated.Times (Evaluated.Number 2) (Evaluated.Number (Rabs peak))) (Evaluated.Times (Evaluated.Number 4) (Evaluated.Number lt)))
+     (Evaluated.Times (Evaluated.Number 3) (Evaluated.Number (Rabs reference)))) (Evaluated.Number (Rabs centre_computed))."""),
+    ("its bound", "log_density: (log_density, 1.01 * radius),", "Definition density_computed : R := rnd (factor * Evaluated.float rnd density_tree)."),
+    ("s moved", "let s_moved = (inputs.s - self.s.to_f64()).abs();", "Evaluated.Distance s sf"),
+    ("the noise's rounding", "let rounding = score.abs() * (s_moved + 2.0 * inputs.unit * inputs.s);",
+     """Evaluated.Times (Evaluated.Number (Rabs c)) (Evaluated.Plus (Evaluated.Distance s sf)
+     (Evaluated.Times (Evaluated.Number (2 * U)) (Evaluated.Number s)))"""),
+    ("the noise's bound", "known(inputs.s * score, inputs.s * bound + rounding + inputs.tiny, &inputs)",
+     "Evaluated.Plus (Evaluated.Plus (Evaluated.Times (Evaluated.Number s) (Evaluated.Number bound))"),
 ]
 
 
 def bound_problems(rust, coq):
-    """src/law/bound against Reported.v, Weights.v and Covered.v."""
+    """src/law/bound against Reported.v and what stands on it."""
     flat, coq = translate.squeezed(rust), translate.squeezed(without_comments(coq))
     found = [f"bound: {what} is no longer `{line}`" for what, line, _ in BOUND if translate.squeezed(line) not in flat]
     return found + [f"Reported.v: {what} is no longer `{line}`" for what, _, line in BOUND if translate.squeezed(line) not in coq]
@@ -280,7 +303,7 @@ def point_texts():
 
 def bound_texts():
     rust = "".join((BOUND_SOURCE / name).read_text() for name in ["weights.rs", "mod.rs", "component.rs"])
-    return rust, "".join((HERE / name).read_text() for name in ["Reported.v", "Weights.v", "Covered.v"])
+    return rust, "".join((HERE / name).read_text() for name in ["Reported.v", "Weights.v", "Covered.v", "ReportedDensity.v", "ReportedNoise.v"])
 
 
 def cuda_texts():
@@ -461,6 +484,10 @@ def selftest():
                          (0, "radius + size * weights.rounding[k]", "radius * weights.rounding[k]"), (0, "8.0 * weights.blocks", "0.5 * weights.blocks"),
                          (0, "let size = centre.abs() + radius;", "let size = centre.abs();"),
                          (0, "bound + 2.0 * inputs.unit * mean.abs()", "bound + inputs.unit * mean.abs()"), (0, "(3.0 * mean.abs() +", "(2.0 * mean.abs() +"), (0, "* 1.01;", "* 1.0;"),
+                         (0, "4.0 * log_total", "2.0 * log_total"), (0, "moved\n            + of_total\n", "moved\n"), (0, "3.0 * reference.abs()", "reference.abs()"),
+                         (0, "0.25 * r * r", "0.125 * r * r"), (0, "(log_density, 1.01 * radius)", "(log_density, radius)"),
+                         (0, "(s_moved + 2.0 * inputs.unit", "(2.0 * inputs.unit"), (0, "rounding + inputs.tiny", "rounding"),
+                         (1, "(Evaluated.Number lt)", "(Evaluated.Number 0)"), (1, "Evaluated.Distance s sf", "Evaluated.Distance s s"),
                          (1, "term_rounding i j + of_total + 2 * U", "term_rounding i j + 2 * U")]:
         assert old in texts[at], old
         caught(bound_problems(*(text.replace(old, new) if i == at else text for i, text in enumerate(texts))), new)
@@ -515,6 +542,12 @@ def selftest():
         ("Reported.v", "101 / 100 * U * (below i j + count + 6 + 6 * blocks)", "101 / 100 * U * (below i j + count + 1 + 6 * blocks)"),
         ("Reported.v", "2 * blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j) + reach i j)", "blocks * (2 * eta) * (1 + (Rabs (t i j) + r i j))"),
         ("ReportedFormats.v", "v + 7 * eta <= wd i j", "v + 3 * eta <= wd i j"),
+        ("ReportedFormats.v", "2 * Softmax.mass size lr mr b <= big", "Softmax.mass size lr mr b <= big"),
+        ("ReportedDensity.v", "4 * lt + 3 * Rabs reference", "2 * lt + 3 * Rabs reference"),
+        ("ReportedDensity.v", "2 * r * (1 + / 4 * r * r)", "2 * r * (1 + / 8 * r * r)"),
+        ("ReportedDensity.v", "under eta density_tree <= 4 * eta", "under eta density_tree <= eta"),
+        ("ReportedNoise.v", "Rabs (s - sf) <= s / 10000", "Rabs (s - sf) <= s / 100"),
+        ("ReportedNoise.v", "- s * computed) <= eta \\/ (eta", "- s * computed) <= 2 * eta \\/ (eta"),
         ("Covered.v", "under tree <= 4 * n + 2 * eta", "under tree <= 3 * n + 2 * eta"),
         ("Evaluated.v", "under a * real b + real a * under b + eta", "under a * real b + real a * under b"),
         ("Moderate.v", "N e b <= / 8", "N e b <= / 2"),
